@@ -1,0 +1,332 @@
+"""The database: statements, readers and transactions.
+
+A `Reader` or a `Tx` is proof that somebody may act in one workspace: it carries the workspace,
+passes it to every statement as `$1`, and can only be had from `Database`, which doors, jobs and
+the command line hold. A function that takes a `Reader` cannot write.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+import asyncpg
+import msgspec
+
+from hospes.base.clock import Clock
+from hospes.base.errors import Busy, Conflict, HospesError, Invalid
+
+T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
+
+STATEMENTS: list["Statement"] = []
+
+
+class Statement(str):
+    """One SQL statement, known at import. `across` says why it does not name a workspace."""
+
+    __slots__ = ("across", "checked")
+    across: str | None
+    checked: type | None
+
+
+def sql(text: str, *, across: str | None = None) -> Statement:
+    """Declare a statement; `$1` is the workspace unless `across` gives the reason why not."""
+    statement = Statement(text)
+    statement.across = across
+    statement.checked = None
+    STATEMENTS.append(statement)
+    return statement
+
+
+class Violation(Conflict):
+    """The database refused a row. `constraint` names the rule; values never travel with it."""
+
+    def __init__(self, constraint: str) -> None:
+        self.constraint = constraint
+        super().__init__("The request conflicts with the present state.")
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who acts, and through which door."""
+
+    door: str
+    name: str
+
+
+class Reader:
+    """Reads in one workspace at one instant."""
+
+    __slots__ = ("_source", "actor", "now", "workspace_id")
+
+    def __init__(self, source: "_Source", workspace_id: int, now: datetime, actor: Actor) -> None:
+        self._source = source
+        self.workspace_id = workspace_id
+        self.now = now
+        self.actor = actor
+
+    async def all(self, struct: type[S], statement: Statement, *values: Any) -> list[S]:
+        """Every row as a struct whose fields are the statement's columns, in their order."""
+        rows = await self._source.fetch(statement, self.workspace_id, *values)
+        if rows and statement.checked is not struct:
+            _check_columns(statement, struct, rows[0])
+        return [struct(*row) for row in rows]
+
+    async def find(self, struct: type[S], statement: Statement, *values: Any) -> S | None:
+        """The first row as a struct, or None."""
+        row = await self._source.fetchrow(statement, self.workspace_id, *values)
+        if row is None:
+            return None
+        if statement.checked is not struct:
+            _check_columns(statement, struct, row)
+        return struct(*row)
+
+    async def value(self, statement: Statement, *values: Any) -> Any:
+        """The first column of the first row, or None."""
+        row = await self._source.fetchrow(statement, self.workspace_id, *values)
+        return row[0] if row is not None else None
+
+    async def column(self, statement: Statement, *values: Any) -> list[Any]:
+        """The first column of every row."""
+        return [row[0] for row in await self._source.fetch(statement, self.workspace_id, *values)]
+
+
+class Tx(Reader):
+    """One transaction in one workspace; commits on leaving `Database.begin`."""
+
+    __slots__ = ("_connection", "_ordinal", "reactions", "recorded_at", "wakes")
+
+    def __init__(
+        self,
+        connection: "_Guarded",
+        workspace_id: int,
+        now: datetime,
+        actor: Actor,
+        *,
+        recorded_at: datetime,
+        reactions: Sequence[Any],
+    ) -> None:
+        super().__init__(connection, workspace_id, now, actor)
+        self._connection = connection
+        self._ordinal = 0
+        self.recorded_at = recorded_at
+        self.reactions = reactions
+        self.wakes: set[str] = set()
+
+    async def run(self, statement: Statement, *values: Any) -> int:
+        """Execute; returns how many rows were written."""
+        status = await self._connection.execute(statement, self.workspace_id, *values)
+        return int(status.rpartition(" ")[2]) if status[-1].isdigit() else 0
+
+    def next_ordinal(self) -> int:
+        """0, 1, 2 …: the place of an event within this transaction."""
+        ordinal = self._ordinal
+        self._ordinal += 1
+        return ordinal
+
+    def wake(self, job: str) -> None:
+        """After COMMIT, tell the workers that `job` has something to do in this workspace."""
+        self.wakes.add(job)
+
+    @asynccontextmanager
+    async def undoable(self) -> AsyncIterator[None]:
+        """A savepoint: what happens inside is undone when it raises; the transaction lives on."""
+        async with self._connection.savepoint():
+            yield
+
+
+class _Source(Protocol):
+    async def fetch(self, statement: str, *values: Any) -> list[asyncpg.Record]: ...
+
+    async def fetchrow(self, statement: str, *values: Any) -> asyncpg.Record | None: ...
+
+
+class _Guarded:
+    """A connection whose errors are ours: nothing of a row's content gets out with them (case S7)."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw
+
+    async def fetch(self, statement: str, *values: Any) -> list[asyncpg.Record]:
+        try:
+            return await self.raw.fetch(statement, *values)  # type: ignore[no-any-return]
+        except _DATABASE_ERRORS as error:
+            raise translated(error) from None
+
+    async def fetchrow(self, statement: str, *values: Any) -> asyncpg.Record | None:
+        try:
+            return await self.raw.fetchrow(statement, *values)  # type: ignore[no-any-return]
+        except _DATABASE_ERRORS as error:
+            raise translated(error) from None
+
+    async def execute(self, statement: str, *values: Any) -> str:
+        try:
+            return await self.raw.execute(statement, *values)  # type: ignore[no-any-return]
+        except _DATABASE_ERRORS as error:
+            raise translated(error) from None
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        async with self.raw.transaction():
+            yield
+
+
+class Database:
+    """The pool, and the only maker of readers and transactions."""
+
+    def __init__(self, pool: asyncpg.Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._guarded_pool = _Guarded(pool)
+        self._clock = clock
+        # Set by the composition root: what follows every event, in the same transaction, and who
+        # hears (workspace_id, jobs) that a committed transaction woke.
+        self.reactions: Sequence[Any] = ()
+        self.on_commit: Callable[[int, set[str]], None] | None = None
+
+    def reader(self, workspace_id: int, *, now: datetime, actor: Actor) -> Reader:
+        """Reads outside a transaction: each statement sees what is committed when it starts."""
+        return Reader(self._guarded_pool, workspace_id, now, actor)
+
+    @asynccontextmanager
+    async def begin(self, workspace_id: int, *, now: datetime, actor: Actor) -> AsyncIterator[Tx]:
+        """A transaction: committed on leaving, rolled back when anything is raised.
+
+        Raises Busy when no connection is to be had. After a Busy raised by COMMIT itself the
+        outcome is unknown: only an idempotency key may decide whether to try again (case S8).
+        """
+        connection = await self._acquire()
+        try:
+            tx = Tx(
+                _Guarded(connection),
+                workspace_id,
+                now,
+                actor,
+                recorded_at=self._clock.now(),
+                reactions=self.reactions,
+            )
+            transaction = connection.transaction()
+            await _translating(transaction.start())
+            try:
+                yield tx
+            except BaseException:
+                await _translating(transaction.rollback(), unless_gone=connection)
+                raise
+            await _translating(transaction.commit())
+        finally:
+            await self._pool.release(connection)
+        if tx.wakes and self.on_commit:
+            self.on_commit(workspace_id, tx.wakes)
+
+    async def fetch(self, statement: Statement, *values: Any) -> list[asyncpg.Record]:
+        """For statements declared `across` workspaces: sign-in, sweeping, the command line."""
+        return await self._guarded_pool.fetch(statement, *values)
+
+    async def fetchrow(self, statement: Statement, *values: Any) -> asyncpg.Record | None:
+        """As `fetch`, the first row."""
+        return await self._guarded_pool.fetchrow(statement, *values)
+
+    async def execute(self, statement: Statement, *values: Any) -> str:
+        """As `fetch`, for its effect."""
+        return await self._guarded_pool.execute(statement, *values)
+
+    async def _acquire(self) -> Any:
+        try:
+            return await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
+        except _DATABASE_ERRORS as error:
+            raise translated(error) from None
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+
+_ACQUIRE_SECONDS = 10
+_DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+# What PostgreSQL or its driver says of values that validation should have caught (case S6).
+_CLIENT_FAULTS = ("22", "54000", "54001")
+# Deadlock, serialization, lock and statement time limits, too many connections, shutdown.
+_BUSY = ("40", "55P03", "57", "53", "08", "25006")
+
+
+def translated(error: BaseException) -> HospesError:
+    """Our own error for one of the driver's, without a word of what the row held."""
+    state = getattr(error, "sqlstate", None) or ""
+    constraint = getattr(error, "constraint_name", None)
+    if state.startswith("23") and constraint:
+        return Violation(constraint)
+    if isinstance(error, asyncpg.DataError) or state.startswith(_CLIENT_FAULTS):
+        return Invalid("A value cannot be stored: it is too large, or holds characters that are not allowed.")
+    if not state or state.startswith(_BUSY):
+        return Busy("The database did not answer in time. Try again in a moment.")
+    return DatabaseError(state)
+
+
+class DatabaseError(HospesError):
+    """The database refused a statement: a fault of ours."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The database refused a statement (SQLSTATE {state}).")
+
+
+async def _translating(step: Any, *, unless_gone: Any = None) -> None:
+    try:
+        await step
+    except _DATABASE_ERRORS as error:
+        if unless_gone is not None and unless_gone.is_closed():
+            return
+        raise translated(error) from None
+
+
+def _check_columns(statement: Statement, struct: type[msgspec.Struct], row: asyncpg.Record) -> None:
+    """Structs are filled by place, so the names must agree; checked once a statement."""
+    columns, fields = tuple(row.keys()), struct.__struct_fields__
+    if columns != fields[: len(columns)]:
+        raise TypeError(f"{struct.__name__} has fields {fields}, the statement gives {columns}")
+    statement.checked = struct
+
+
+def encode_json(value: Any) -> str:
+    """JSON text for a jsonb parameter."""
+    return msgspec.json.encode(value).decode()
+
+
+async def _prepare_connection(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=encode_json, decoder=msgspec.json.decode, format="text"
+    )
+
+
+async def _keep(_connection: asyncpg.Connection) -> None:
+    """No reset query: no session state travels through the pool, which gives 1.28 times the reads."""
+
+
+async def connect(
+    dsn: str, *, clock: Clock, size: int, statement_timeout_ms: int, application: str = "hospes", smallest: int = 1
+) -> Database:
+    """Open a pool of at most `size` connections. Raises Busy when the server cannot be reached."""
+    try:
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=min(smallest, size),
+            max_size=size,
+            init=_prepare_connection,
+            reset=_keep,
+            command_timeout=statement_timeout_ms / 1000 + 5,
+            server_settings={
+                "application_name": application,
+                "statement_timeout": str(statement_timeout_ms),
+                "idle_in_transaction_session_timeout": "60000",
+                "timezone": "UTC",
+                "jit": "off",
+            },
+        )
+    except _DATABASE_ERRORS as error:
+        raise Busy(f"PostgreSQL cannot be reached ({type(error).__name__}). Check HOSPES_DATABASE_URL.") from None
+    return Database(pool, clock)
+
+
+def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Rows turned into `width` parallel lists, for `unnest`."""
+    return [[row[i] for row in rows] for i in range(width)]

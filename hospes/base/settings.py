@@ -1,0 +1,26 @@
+"""Settings: `HOSPES_*` variables, all optional."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Each field is documented in docs/operator/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix="HOSPES_", env_ignore_empty=True, extra="ignore")
+
+    data_dir: Path = Path(".hospes")
+    database_url: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    public_url: str = "http://127.0.0.1:8000"
+    trusted_proxies: Annotated[str, NoDecode] = ""
+    allow_loopback_webhooks: bool = False
+    signature_header: str = "X-Nectifi-Signature"
+    pool_size: int = Field(default=10, ge=2, le=200)
+    statement_timeout_ms: int = Field(default=15_000, ge=100)
+    log_level: str = "info"
+    log_format: str = "auto"
+    metrics_token: SecretStr | None = None

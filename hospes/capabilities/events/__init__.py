@@ -1,0 +1,31 @@
+"""The log: everything that happens, once, in order."""
+
+from hospes.capabilities.events.log import (
+    Entry,
+    Event,
+    Filter,
+    Recorded,
+    Sequenced,
+    count,
+    list_after,
+    list_newest,
+    record,
+    since,
+    titled,
+)
+from hospes.capabilities.events.partitions import keep_partitions
+
+__all__ = [
+    "Entry",
+    "Event",
+    "Filter",
+    "Recorded",
+    "Sequenced",
+    "count",
+    "keep_partitions",
+    "list_after",
+    "list_newest",
+    "record",
+    "since",
+    "titled",
+]

@@ -1,0 +1,42 @@
+"""Guests: who they are, what they agreed to, what is said of them, what happened to them."""
+
+from hospes.capabilities.guests import consents, counts, marks, notes, tags
+from hospes.capabilities.guests.happenings import (
+    GuestCreated,
+    GuestMerged,
+    GuestUnmerged,
+    GuestUpdated,
+    NoteAdded,
+    TagAdded,
+    TagRemoved,
+)
+from hospes.capabilities.guests.listing import Page, Wanted, list_page
+from hospes.capabilities.guests.merging import family, merge, unmerge
+from hospes.capabilities.guests.profile import Changes, Guest, Profile, create, get, update
+
+__all__ = [
+    "Changes",
+    "Guest",
+    "GuestCreated",
+    "GuestMerged",
+    "GuestUnmerged",
+    "GuestUpdated",
+    "NoteAdded",
+    "Page",
+    "Profile",
+    "TagAdded",
+    "TagRemoved",
+    "Wanted",
+    "consents",
+    "counts",
+    "create",
+    "family",
+    "get",
+    "list_page",
+    "marks",
+    "merge",
+    "notes",
+    "tags",
+    "unmerge",
+    "update",
+]

@@ -1,0 +1,254 @@
+"""Two records of one person become one, and can become two again, exactly.
+
+Nothing moves: the merged guest's identifiers, notes, consents and events keep its id, and its row
+points at the guest that answers for it. What the merge adds to the kept guest (facts, tags, a
+consent) carries the merge's id and goes with it.
+"""
+
+from typing import Any
+
+import msgspec
+
+from hospes.base.db import Reader, Tx, encode_json, sql
+from hospes.base.errors import Conflict, NotFound
+from hospes.capabilities import events
+from hospes.capabilities.guests import counts, folding, marks
+from hospes.capabilities.guests.happenings import GuestMerged, GuestUnmerged
+from hospes.capabilities.guests.profile import Guest, get, lock
+
+_FIELDS = ("name", "email", "phone", "is_vip")
+
+FAMILY = sql("""
+    WITH RECURSIVE family AS (
+        SELECT id FROM guests WHERE workspace_id = $1 AND id = $2
+         UNION
+        SELECT g.id
+          FROM guests g
+          JOIN family ON g.merged_into = family.id
+         WHERE g.workspace_id = $1
+    )
+    SELECT id FROM family
+""")
+
+
+async def family(reader: Reader, guest_id: int) -> list[int]:
+    """The ids under which things of this guest may stand. Raises NotFound."""
+    guest = await get(reader, guest_id)
+    return [guest.id] if not guest.absorbed else list(await reader.column(FAMILY, guest.id))
+
+
+MERGE = sql("""
+    INSERT INTO guest_merges (workspace_id, kept_guest_id, merged_guest_id, evidence, door, merged_at)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    RETURNING id
+""")
+POINT = sql("UPDATE guests SET merged_into = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2")
+SHOW = sql("""
+    UPDATE guests
+       SET name = $3, email = $4, phone = $5, is_vip = $6, marketing_consent = $7, attributes = $8,
+           search_text = $9, absorbed = absorbed + $10, updated_at = $11
+     WHERE workspace_id = $1 AND id = $2
+""")
+BRING = sql("""
+    WITH stated AS (
+        INSERT INTO guest_facts (workspace_id, guest_id, field, position, value, door, evidence, merge_id, recorded_at)
+        SELECT $1, $2, field, $5, value::jsonb, $3, $4, $9, $6
+          FROM unnest($7::text[], $8::text[]) AS fact (field, value)
+    )
+    INSERT INTO consents (workspace_id, guest_id, channel, is_granted, door, evidence, position, merge_id, recorded_at)
+    SELECT $1, $2, 'marketing', $10, $3, $4, $5, $9, $6
+     WHERE $10::boolean IS NOT NULL
+""")
+SHARE_TAGS = sql("""
+    INSERT INTO guest_tags (workspace_id, guest_id, tag_id, door, merge_id, added_at)
+    SELECT $1, $3, tag_id, $4, $5, $6
+      FROM guest_tags
+     WHERE workspace_id = $1 AND guest_id = $2
+        ON CONFLICT DO NOTHING
+    RETURNING tag_id
+""")
+TAGS = sql("SELECT tag_id FROM guest_tags WHERE workspace_id = $1 AND guest_id = $2")
+
+
+async def merge(tx: Tx, kept_id: int, merged_id: int, *, evidence: str) -> int:
+    """Let `kept_id` answer for `merged_id` too; returns the merge's id, which `unmerge` takes.
+
+    What the kept guest lacks, it takes from the other; a consent refused by either is refused.
+    Raises NotFound, or Conflict when the two are one already.
+    """
+    kept, merged = await _locked_pair(tx, kept_id, merged_id)
+    merge_id = int(await tx.value(MERGE, kept.id, merged.id, evidence, tx.actor.door, tx.now))
+    consent = await _joint_consent(tx, kept, merged)
+    after = _joined(kept, merged, consent=consent)
+    await tx.run(POINT, merged.id, kept.id, tx.now)
+    await _show(tx, after, absorbed=1)
+    recorded = await events.record(
+        tx, GuestMerged(guest_id=kept.id, merged_guest_id=merged.id, merge_id=merge_id), location_id=kept.location_id
+    )
+    facts = _differences(kept, after)
+    await tx.run(
+        BRING,
+        kept.id,
+        tx.actor.door,
+        evidence,
+        recorded.position,
+        tx.now,
+        list(facts),
+        [encode_json(value) for value in facts.values()],
+        merge_id,
+        consent if consent != kept.marketing_consent else None,
+    )
+    shared = await tx.column(SHARE_TAGS, merged.id, kept.id, tx.actor.door, merge_id, tx.now)
+    hidden = await tx.column(TAGS, merged.id)
+    await _count(tx, merged, -1, vip=after.is_vip - kept.is_vip, tags_added=shared, tags_gone=hidden)
+    await marks.forget(tx, merged.created_at, merged.id)
+    return merge_id
+
+
+class _Merge(msgspec.Struct, frozen=True):
+    kept_guest_id: int
+    merged_guest_id: int
+
+
+UNDO = sql("""
+    UPDATE guest_merges
+       SET undone_at = $3
+     WHERE workspace_id = $1 AND id = $2 AND undone_at IS NULL
+    RETURNING kept_guest_id, merged_guest_id
+""")
+WITHDRAW_FACTS = sql("""
+    DELETE FROM guest_facts
+     WHERE workspace_id = $1 AND guest_id = $2 AND merge_id = $3
+    RETURNING field
+""")
+NEWEST_FACTS = sql("""
+    SELECT DISTINCT ON (field) field, value
+      FROM guest_facts
+     WHERE workspace_id = $1 AND guest_id = $2 AND field = ANY ($3::text[])
+     ORDER BY field, position DESC
+""")
+WITHDRAW_TAGS = sql("""
+    DELETE FROM guest_tags WHERE workspace_id = $1 AND guest_id = $2 AND merge_id = $3 RETURNING tag_id
+""")
+NEWEST_CONSENT = sql("""
+    SELECT is_granted
+      FROM consents
+     WHERE workspace_id = $1 AND guest_id = $2 AND channel = 'marketing' AND merge_id IS DISTINCT FROM $3
+     ORDER BY id DESC
+     LIMIT 1
+""")
+
+
+class _Fact(msgspec.Struct, frozen=True):
+    field: str
+    value: Any
+
+
+async def unmerge(tx: Tx, merge_id: int) -> None:
+    """Take a merge back: both guests stand as if it had not been, with what each learned since.
+
+    Raises NotFound when there is no such merge or it was taken back, Conflict when the kept guest
+    was itself merged since: take that back first.
+    """
+    row = await tx.find(_Merge, UNDO, merge_id, tx.now)
+    if row is None:
+        raise NotFound("Merge not found")
+    kept = await get(tx, row.kept_guest_id)
+    if kept.id != row.kept_guest_id:
+        raise Conflict(f"Guest {row.kept_guest_id} was merged into guest {kept.id} since. Undo that merge first.")
+    kept = await lock(tx, kept.id)
+    fields = await tx.column(WITHDRAW_FACTS, kept.id, merge_id)
+    newest = {fact.field: fact.value for fact in await tx.all(_Fact, NEWEST_FACTS, kept.id, fields)}
+    consent = bool(await tx.value(NEWEST_CONSENT, kept.id, merge_id))
+    after = _restored(kept, fields, newest, consent=consent)
+    await tx.run(POINT, row.merged_guest_id, None, tx.now)
+    await _show(tx, after, absorbed=-1)
+    recorded = await events.record(
+        tx,
+        GuestUnmerged(guest_id=kept.id, merged_guest_id=row.merged_guest_id, merge_id=merge_id),
+        location_id=kept.location_id,
+    )
+    evidence = f"merge {merge_id} undone"
+    changed = consent if consent != kept.marketing_consent else None
+    await tx.run(BRING, kept.id, tx.actor.door, evidence, recorded.position, tx.now, [], [], None, changed)
+    taken = await tx.column(WITHDRAW_TAGS, kept.id, merge_id)
+    merged = await get(tx, row.merged_guest_id)
+    shown = await tx.column(TAGS, merged.id)
+    await _count(tx, merged, 1, vip=after.is_vip - kept.is_vip, tags_added=shown, tags_gone=taken)
+    await marks.forget(tx, merged.created_at, merged.id)
+
+
+async def _locked_pair(tx: Tx, kept_id: int, merged_id: int) -> tuple[Guest, Guest]:
+    # Lower id first: two merges of one pair cannot wait for each other crosswise.
+    first, second = await get(tx, min(kept_id, merged_id)), await get(tx, max(kept_id, merged_id))
+    locked = {guest_id: await lock(tx, guest_id) for guest_id in sorted({first.id, second.id})}
+    kept, merged = (first, second) if kept_id < merged_id else (second, first)
+    if kept.id == merged.id or locked[kept.id].id != kept.id or locked[merged.id].id != merged.id:
+        raise Conflict("These are one guest already.")
+    return locked[kept.id], locked[merged.id]
+
+
+async def _joint_consent(tx: Tx, kept: Guest, merged: Guest) -> bool:
+    answers = [await tx.value(NEWEST_CONSENT, guest.id, None) for guest in (kept, merged)]
+    given = [answer for answer in answers if answer is not None]
+    return bool(given) and all(given)
+
+
+def _joined(kept: Guest, merged: Guest, *, consent: bool) -> Guest:
+    return msgspec.structs.replace(
+        kept,
+        name=kept.name or merged.name,
+        email=kept.email or merged.email,
+        phone=kept.phone or merged.phone,
+        is_vip=kept.is_vip or merged.is_vip,
+        marketing_consent=consent,
+        attributes=merged.attributes | kept.attributes,
+    )
+
+
+def _differences(before: Guest, after: Guest) -> dict[str, Any]:
+    facts = {field: getattr(after, field) for field in _FIELDS if getattr(before, field) != getattr(after, field)}
+    new = {name: value for name, value in after.attributes.items() if name not in before.attributes}
+    return facts | {f"attributes.{name}": value for name, value in new.items()}
+
+
+def _restored(kept: Guest, fields: list[str], newest: dict[str, Any], *, consent: bool) -> Guest:
+    plain = {field: newest.get(field) for field in fields if field in ("name", "email", "phone")}
+    if "is_vip" in fields:
+        plain["is_vip"] = bool(newest.get("is_vip"))
+    attributes = dict(kept.attributes)
+    for field in fields:
+        if field.startswith("attributes."):
+            name, value = field.removeprefix("attributes."), newest.get(field)
+            attributes.pop(name, None)
+            attributes |= {name: value} if value is not None else {}
+    return msgspec.structs.replace(kept, **plain, attributes=attributes, marketing_consent=consent)
+
+
+async def _show(tx: Tx, guest: Guest, *, absorbed: int) -> None:
+    await tx.run(
+        SHOW,
+        guest.id,
+        guest.name,
+        guest.email,
+        guest.phone,
+        guest.is_vip,
+        guest.marketing_consent,
+        guest.attributes,
+        folding.search_text(guest.name, guest.email, guest.phone),
+        absorbed,
+        tx.now,
+    )
+
+
+async def _count(
+    tx: Tx, merged: Guest, step: int, *, vip: int, tags_added: list[int], tags_gone: list[int]
+) -> None:
+    changes = {counts.ALL: step, counts.VIP: vip + step * merged.is_vip}
+    if merged.location_id is not None:
+        changes[counts.at_location(merged.location_id)] = step
+    for tag_id in tags_added:
+        changes[counts.with_tag(tag_id)] = changes.get(counts.with_tag(tag_id), 0) + 1
+    for tag_id in tags_gone:
+        changes[counts.with_tag(tag_id)] = changes.get(counts.with_tag(tag_id), 0) - 1
+    await counts.add(tx, changes)

@@ -1,0 +1,319 @@
+"""Carrying deliveries out: send, note the answer, decide."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from hospes.base import ids
+from hospes.base.clock import Clock
+from hospes.base.db import Actor, Database, Tx, columns, sql
+from hospes.base.errors import HospesError
+from hospes.base.secrets import Unreadable, Vault
+from hospes.capabilities.webhooks import endpoints, outbox, plan
+from hospes.capabilities.webhooks.outbox import Claimed
+from hospes.capabilities.webhooks.signing import contract_signature, standard_headers
+
+# How many requests one endpoint gets at once from one worker, and how many are claimed ahead.
+AT_ONCE = 16
+_AHEAD = 48
+_MOST_IN_HAND = 512
+_TIMEOUT_SECONDS = 10.0
+
+_ACTOR = Actor("worker", "webhooks")
+
+log = structlog.get_logger()
+
+
+class Answer(Protocol):
+    """What came of a request; `error` is one word when there was no answer."""
+
+    @property
+    def status(self) -> int | None: ...
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def latency_ms(self) -> int: ...
+    @property
+    def head(self) -> str: ...
+    @property
+    def retry_after(self) -> str | None: ...
+
+
+class Sender(Protocol):
+    """The way out of the house. Never raises for what the network does."""
+
+    async def post(
+        self, url: str, *, body: bytes, headers: Mapping[str, str], timeout_seconds: float = 10.0
+    ) -> Answer: ...
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """A finished attempt, ready to be written down."""
+
+    delivery: Claimed
+    at: datetime
+    status: int | None
+    error: str | None
+    latency_ms: int
+    answer: str
+    next_at: datetime | None
+    planned: int
+
+    @property
+    def is_success(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Courier:
+    """The job `webhooks`: one a worker process."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        sender: Sender,
+        *,
+        instant: Callable[[int], Awaitable[datetime]],
+        signature_header: str = "X-Nectifi-Signature",
+    ) -> None:
+        """`instant(workspace_id)` tells a workspace's present."""
+        self._database = database
+        self._clock = clock
+        self._sender = sender
+        self._instant = instant
+        self._signature_header = signature_header
+        self._open = lru_cache(maxsize=4096)(vault.open)
+        self._in_hand: Counter[tuple[int, int]] = Counter()
+        self._gates: dict[tuple[int, int], asyncio.Semaphore] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._outcomes: dict[int, list[Outcome]] = {}
+        self._recording: dict[int, asyncio.Task[None]] = {}
+        self.on_room: Callable[[int], None] = lambda _: None
+
+    async def run(self, workspace_id: int) -> datetime | None:
+        """Start everything due in a workspace; returns when the next falls due, None when nothing waits."""
+        while len(self._tasks) < _MOST_IN_HAND:
+            now = await self._instant(workspace_id)
+            full = [endpoint for (owner, endpoint), held in self._in_hand.items() if owner == workspace_id and held >= AT_ONCE]
+            claimed = await outbox.claim(
+                self._database.reader(workspace_id, now=now, actor=_ACTOR),
+                house_now=self._clock.now(),
+                full=full,
+                each=_AHEAD,
+                most=_MOST_IN_HAND - len(self._tasks),
+            )
+            for delivery in claimed:
+                self._start(workspace_id, delivery)
+            if not claimed:
+                break
+        reader = self._database.reader(workspace_id, now=self._clock.now(), actor=_ACTOR)
+        return await reader.value(outbox.NEXT_DUE)  # type: ignore[no-any-return]
+
+    async def waiting(self) -> list[int]:
+        return await outbox.waiting(self._database)
+
+    async def settle(self) -> None:
+        """Wait until everything started is sent and written down."""
+        while self._tasks or self._recording:
+            await asyncio.gather(*self._tasks, *self._recording.values(), return_exceptions=True)
+
+    def _start(self, workspace_id: int, delivery: Claimed) -> None:
+        self._in_hand[workspace_id, delivery.endpoint_id] += 1
+        task = asyncio.create_task(self._carry(workspace_id, delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, workspace_id: int, delivery: Claimed) -> None:
+        place = (workspace_id, delivery.endpoint_id)
+        gate = self._gates.setdefault(place, asyncio.Semaphore(AT_ONCE))
+        try:
+            async with gate:
+                outcome = await self._attempt(workspace_id, delivery)
+            self._outcomes.setdefault(workspace_id, []).append(outcome)
+            if workspace_id not in self._recording:
+                self._recording[workspace_id] = asyncio.create_task(self._record(workspace_id))
+        except Exception as error:  # noqa: BLE001 (one delivery must not take the others along; its lease ends)
+            log.error("webhooks.attempt_failed", error=type(error).__name__, delivery=delivery.id)
+        finally:
+            self._in_hand[place] -= 1
+            if not self._in_hand[place]:
+                del self._in_hand[place]
+                self._gates.pop(place, None)
+                self.on_room(workspace_id)
+            elif self._in_hand[place] == AT_ONCE - 1:
+                self.on_room(workspace_id)
+
+    async def _attempt(self, workspace_id: int, delivery: Claimed) -> Outcome:
+        body, at = delivery.body.encode(), await self._instant(workspace_id)
+        try:
+            headers = self._headers(workspace_id, delivery, body, at)
+        except Unreadable:
+            return self._outcome(delivery, at, status=None, error="secret", latency_ms=0, answer="")
+        answer = await self._sender.post(
+            delivery.url, body=body, headers=headers, timeout_seconds=_TIMEOUT_SECONDS
+        )
+        return self._outcome(
+            delivery,
+            await self._instant(workspace_id),
+            status=answer.status,
+            error=answer.error,
+            latency_ms=answer.latency_ms,
+            answer=answer.head,
+            retry_after=answer.retry_after,
+        )
+
+    def _headers(self, workspace_id: int, delivery: Claimed, body: bytes, at: datetime) -> dict[str, str]:
+        place = endpoints.place(workspace_id, delivery.endpoint_id)
+        current = self._open(delivery.secret, place).decode()
+        secrets, contract = [current], current
+        if delivery.old_secret and delivery.old_secret_until and at < delivery.old_secret_until:
+            contract = self._open(delivery.old_secret, place).decode()
+            secrets.append(contract)
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "Hospes-Webhooks/1",
+            self._signature_header: contract_signature(contract, body),
+            "X-Nectifi-Event": delivery.event,
+            "X-Nectifi-Delivery": delivery.id,
+            **standard_headers(secrets, delivery.id, at, body),
+        }
+        if delivery.sequence is not None:
+            headers["X-Hospes-Sequence"] = str(delivery.sequence)
+        if delivery.is_manual:
+            headers["X-Hospes-Manual"] = "test" if delivery.is_test else "replay"
+        return headers
+
+    def _outcome(
+        self,
+        delivery: Claimed,
+        at: datetime,
+        *,
+        status: int | None,
+        error: str | None,
+        latency_ms: int,
+        answer: str,
+        retry_after: str | None = None,
+    ) -> Outcome:
+        succeeded = status is not None and 200 <= status < 300
+        planned, next_at = delivery.planned, None
+        if not delivery.is_manual and not succeeded:
+            planned += 1
+            next_at = plan.next_attempt(
+                delivery.created_at, at, planned, chance=ids.fraction(), retry_after=retry_after
+            )
+        return Outcome(delivery, at, status, error, latency_ms, answer, next_at, planned)
+
+    async def _record(self, workspace_id: int) -> None:
+        try:
+            while outcomes := self._outcomes.pop(workspace_id, None):
+                await self._write(workspace_id, outcomes)
+        except HospesError as error:
+            # What was sent and not written down is sent again, under the same id, when its lease ends.
+            log.warning("webhooks.unrecorded", error=type(error).__name__, workspace=workspace_id)
+        finally:
+            del self._recording[workspace_id]
+
+    async def _write(self, workspace_id: int, outcomes: list[Outcome]) -> None:
+        rows = [
+            (
+                outcome.delivery.id,
+                outcome.is_success,
+                outcome.status,
+                outcome.error,
+                outcome.latency_ms,
+                outcome.answer,
+                outcome.at,
+                outcome.next_at,
+                outcome.planned,
+                outcome.delivery.is_manual,
+            )
+            for outcome in outcomes
+        ]
+        async with self._database.begin(workspace_id, now=self._clock.now(), actor=_ACTOR) as tx:
+            await tx.run(RECORD, *columns(rows, 10))
+            for endpoint_id in sorted({outcome.delivery.endpoint_id for outcome in outcomes}):
+                await _judge(tx, endpoint_id, [o for o in outcomes if o.delivery.endpoint_id == endpoint_id])
+
+
+# The delivery may have been asked for by hand while it was on its way: then it stays due.
+RECORD = sql("""
+    WITH outcome AS (
+        SELECT *
+          FROM unnest($2::text[], $3::boolean[], $4::integer[], $5::text[], $6::integer[], $7::text[],
+                      $8::timestamptz[], $9::timestamptz[], $10::integer[], $11::boolean[])
+            AS o (id, is_success, status, error, latency_ms, answer, at, next_at, planned, is_manual)
+    ), noted AS (
+        UPDATE webhook_deliveries d
+           SET attempts = d.attempts + 1,
+               planned = o.planned,
+               response_status = o.status,
+               status = CASE WHEN o.is_success THEN 'succeeded'
+                             WHEN o.is_manual AND d.position IS NOT NULL THEN d.status
+                             WHEN o.next_at IS NULL THEN 'failed'
+                             ELSE 'pending' END,
+               due_at = CASE WHEN d.is_manual AND NOT o.is_manual THEN d.due_at
+                             WHEN o.is_success THEN NULL
+                             WHEN o.is_manual THEN d.resumes_at
+                             ELSE o.next_at END,
+               resumes_at = CASE WHEN d.is_manual AND NOT o.is_manual THEN o.next_at END,
+               is_manual = d.is_manual AND NOT o.is_manual,
+               claimed_until = NULL
+          FROM outcome o
+         WHERE d.workspace_id = $1 AND d.id = o.id
+        RETURNING d.id, d.attempts
+    )
+    INSERT INTO webhook_attempts (workspace_id, delivery_id, number, is_manual, response_status, error,
+                                  latency_ms, answer, attempted_at)
+    SELECT $1, o.id, noted.attempts, o.is_manual, o.status, o.error, o.latency_ms, o.answer, o.at
+      FROM outcome o
+      JOIN noted ON noted.id = o.id
+""")
+SUCCEEDED = sql("""
+    UPDATE webhook_endpoints
+       SET last_success_at = $3, failing_since = NULL,
+           is_active = is_active OR coalesce(disabled_reason = $4, false),
+           disabled_reason = CASE WHEN disabled_reason = $4 THEN NULL ELSE disabled_reason END
+     WHERE workspace_id = $1 AND id = $2
+       AND (failing_since IS NOT NULL OR disabled_reason = $4
+            OR last_success_at IS NULL OR last_success_at < $3 - interval '1 second')
+""")
+FAILED = sql("""
+    UPDATE webhook_endpoints
+       SET last_failure_at = $3,
+           failing_since = CASE WHEN failing_since IS NULL OR last_failure_at < $3 - $4::interval THEN $3
+                                ELSE failing_since END
+     WHERE workspace_id = $1 AND id = $2
+""")
+DISABLE = sql("""
+    UPDATE webhook_endpoints
+       SET is_active = false, disabled_reason = $3, updated_at = $5
+     WHERE workspace_id = $1 AND id = $2 AND is_active
+       AND ($4::timestamptz IS NULL OR failing_since <= $4)
+""")
+
+_FAILING = "No delivery succeeded for 72 hours."
+_GONE = "The receiver answered 410 Gone."
+# Retries are a day apart at most; after a longer silence an old failure says nothing any more.
+_SILENCE = timedelta(hours=30)
+
+
+async def _judge(tx: Tx, endpoint_id: int, outcomes: list[Outcome]) -> None:
+    """Note success and failure at the endpoint; switch it off when it failed for 72 hours or is gone."""
+    counted = [outcome for outcome in outcomes if not outcome.delivery.is_test]
+    successes = [outcome.at for outcome in counted if outcome.is_success]
+    failures = [outcome.at for outcome in counted if not outcome.is_success]
+    if failures and not successes:
+        at = max(failures)
+        await tx.run(FAILED, endpoint_id, at, _SILENCE)
+        await tx.run(DISABLE, endpoint_id, _FAILING, at - plan.HORIZON, at)
+    if successes:
+        await tx.run(SUCCEEDED, endpoint_id, max(successes), _FAILING)
+    if any(outcome.status == 410 for outcome in counted):
+        await tx.run(DISABLE, endpoint_id, _GONE, None, max(outcome.at for outcome in counted))

@@ -1,0 +1,35 @@
+"""Signatures: the contract's own header and the three of Standard Webhooks, on one request.
+
+A secret is `whsec_` and 32 letters and digits: the contract's verifiers use the whole text as key,
+Standard Webhooks libraries decode the part after the prefix from base64 to 24 bytes. Guest API 15.1.
+"""
+
+import base64
+import hashlib
+import hmac
+from datetime import datetime
+
+from hospes.base import ids
+
+PREFIX = "whsec_"
+_LENGTH = 32
+
+
+def new_secret() -> str:
+    return ids.token(PREFIX, _LENGTH)
+
+
+def contract_signature(secret: str, body: bytes) -> str:
+    """`sha256=` and the lower-case hex of HMAC-SHA256 over the body."""
+    return "sha256=" + hmac.digest(secret.encode(), body, hashlib.sha256).hex()
+
+
+def standard_headers(secrets: list[str], delivery_id: str, at: datetime, body: bytes) -> dict[str, str]:
+    """`webhook-id`, `webhook-timestamp` and `webhook-signature`, one signature for each secret."""
+    timestamp = str(int(at.timestamp()))
+    signed = f"{delivery_id}.{timestamp}.".encode() + body
+    signatures = [
+        "v1," + base64.b64encode(hmac.digest(base64.b64decode(secret.removeprefix(PREFIX)), signed, hashlib.sha256)).decode()
+        for secret in secrets
+    ]
+    return {"webhook-id": delivery_id, "webhook-timestamp": timestamp, "webhook-signature": " ".join(signatures)}

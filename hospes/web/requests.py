@@ -1,0 +1,125 @@
+"""One HTTP request, read strictly. Security headers come once or not at all (cases A34, A39)."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import datetime
+from typing import Any
+
+from hospes.base import ids
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MOST_BODY_BYTES = 1 << 20
+_BODY_SECONDS = 15.0
+
+_ONCE = (b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key", b"x-request-id")
+_SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_HOST = re.compile(rb"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+
+
+class Refusal(Exception):  # noqa: N818 (an answer, not a fault)
+    """The request is answered here and now. `detail` is for people, in the door's own words."""
+
+    def __init__(self, status: int, detail: Any, headers: dict[str, str] | None = None) -> None:
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+        super().__init__(status)
+
+
+class Request:
+    """What a door needs of a request. Reading it does no I/O, except for the body."""
+
+    __slots__ = ("_receive", "headers", "id", "method", "path", "peer", "query_string", "repeated", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive, path: str, now: datetime) -> None:
+        self.scope = scope
+        self._receive = receive
+        self.method: str = scope["method"]
+        self.path = path
+        self.query_string: bytes = scope["query_string"]
+        client = scope.get("client")
+        self.peer: str | None = client[0] if client else None
+        self.headers: dict[bytes, bytes] = {}
+        self.repeated: list[bytes] = []
+        for name, value in scope["headers"]:
+            if name in self.headers:
+                self.repeated.append(name)
+                if name == b"x-forwarded-for":
+                    value = self.headers[name] + b"," + value  # noqa: PLW2901
+            self.headers[name] = value
+        self.id = self._identity(now)
+
+    def check(self) -> None:
+        """Raises Refusal 400 for a missing, doubled or foreign `Host` and for a doubled security header."""
+        for name in self.repeated:
+            if name in _ONCE:
+                raise Refusal(400, f"The header {name.decode('latin-1')} was sent twice.")
+        host = self.headers.get(b"host")
+        if host is None or not _HOST.fullmatch(host):
+            raise Refusal(400, "The Host header is missing or not valid.")
+
+    def header(self, name: bytes) -> str | None:
+        value = self.headers.get(name)
+        return value.decode("latin-1") if value is not None else None
+
+    async def body(self) -> bytes:
+        """The whole body, to 1 MiB. Raises Refusal 413, 408, 415, or 400 when the caller went away."""
+        if b"content-encoding" in self.headers:
+            raise Refusal(415, "Compressed bodies are not accepted. Send the JSON as it is.")
+        length = self.headers.get(b"content-length")
+        if length is not None and length.isdigit() and int(length) > MOST_BODY_BYTES:
+            raise _TOO_LARGE
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                return await self._read()
+        except TimeoutError:
+            raise Refusal(408, "The body did not arrive in time.", {"connection": "close"}) from None
+
+    async def _read(self) -> bytes:
+        message = await self._receive()
+        if not message.get("more_body"):
+            return self._part(message, 0)
+        parts, size = [], 0
+        while True:
+            part = self._part(message, size)
+            parts.append(part)
+            size += len(part)
+            if not message.get("more_body"):
+                return b"".join(parts)
+            message = await self._receive()
+
+    @staticmethod
+    def _part(message: MutableMapping[str, Any], before: int) -> bytes:
+        if message["type"] == "http.disconnect":
+            raise Refusal(400, "The connection was closed before the body was complete.")
+        part: bytes = message.get("body", b"")
+        if before + len(part) > MOST_BODY_BYTES:
+            raise _TOO_LARGE
+        return part
+
+    def _identity(self, now: datetime) -> str:
+        given = self.headers.get(b"x-request-id")
+        if given is not None:
+            text = given.decode("latin-1")
+            if _SANE_ID.fullmatch(text):
+                return text
+        return ids.ulid("req_", now)
+
+
+_TOO_LARGE = Refusal(413, "The body is larger than 1 MiB.", {"connection": "close"})
+
+
+def json_content(content_type: str | None) -> bool:
+    """Whether a bearer door reads this as JSON: `application/json`, `+json`, or nothing said (case A33)."""
+    if content_type is None:
+        return True
+    kind, _, parameters = content_type.partition(";")
+    kind = kind.strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        return False
+    given = [parameter.strip().lower() for parameter in parameters.split(";") if parameter.strip()]
+    return all(parameter.replace('"', "") in ("charset=utf-8", "charset=utf8") for parameter in given)

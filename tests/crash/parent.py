@@ -1,0 +1,27 @@
+"""A process that supervises, as `hospes serve` does; told by one JSON argument what."""
+
+import json
+import sys
+from pathlib import Path
+
+from hospes.base import data_folder
+from hospes.base.postgres import EmbeddedPostgres
+from hospes.cli.supervisor import Child, Supervisor
+
+
+def main() -> int:
+    told = json.loads(sys.argv[1])
+    postgres = EmbeddedPostgres(data_folder.claim(Path(told["data"])).path) if told["data"] else None
+    children = [
+        Child(name, [sys.executable, str(Path(__file__).with_name("child.py")), *arguments], env=told["env"])
+        for name, arguments in told["children"].items()
+    ]
+    return Supervisor(children, say=say, postgres=postgres, grace_seconds=told["grace"]).run()
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
