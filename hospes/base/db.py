@@ -22,19 +22,21 @@ S = TypeVar("S", bound=msgspec.Struct)
 STATEMENTS: list["Statement"] = []
 
 
-class Statement(str):
+class Statement:
     """One SQL statement, known at import. `across` says why it does not name a workspace."""
 
-    __slots__ = ("across", "checked")
-    across: str | None
-    checked: type | None
+    __slots__ = ("across", "checked", "text")
+
+    def __init__(self, text: str, across: str | None = None) -> None:
+        self.text = text
+        self.across = across
+        # The struct whose fields were found to be this statement's columns.
+        self.checked: type | None = None
 
 
 def sql(text: str, *, across: str | None = None) -> Statement:
     """Declare a statement; `$1` is the workspace unless `across` gives the reason why not."""
-    statement = Statement(text)
-    statement.across = across
-    statement.checked = None
+    statement = Statement(text, across)
     STATEMENTS.append(statement)
     return statement
 
@@ -136,9 +138,9 @@ class Tx(Reader):
 
 
 class _Source(Protocol):
-    async def fetch(self, statement: str, *values: Any) -> list[asyncpg.Record]: ...
+    async def fetch(self, statement: Statement, *values: Any) -> list[asyncpg.Record]: ...
 
-    async def fetchrow(self, statement: str, *values: Any) -> asyncpg.Record | None: ...
+    async def fetchrow(self, statement: Statement, *values: Any) -> asyncpg.Record | None: ...
 
 
 class _Guarded:
@@ -149,21 +151,21 @@ class _Guarded:
     def __init__(self, raw: Any) -> None:
         self.raw = raw
 
-    async def fetch(self, statement: str, *values: Any) -> list[asyncpg.Record]:
+    async def fetch(self, statement: Statement, *values: Any) -> list[asyncpg.Record]:
         try:
-            return await self.raw.fetch(statement, *values)  # type: ignore[no-any-return]
+            return await self.raw.fetch(statement.text, *values)  # type: ignore[no-any-return]
         except _DATABASE_ERRORS as error:
             raise translated(error) from None
 
-    async def fetchrow(self, statement: str, *values: Any) -> asyncpg.Record | None:
+    async def fetchrow(self, statement: Statement, *values: Any) -> asyncpg.Record | None:
         try:
-            return await self.raw.fetchrow(statement, *values)  # type: ignore[no-any-return]
+            return await self.raw.fetchrow(statement.text, *values)  # type: ignore[no-any-return]
         except _DATABASE_ERRORS as error:
             raise translated(error) from None
 
-    async def execute(self, statement: str, *values: Any) -> str:
+    async def execute(self, statement: Statement, *values: Any) -> str:
         try:
-            return await self.raw.execute(statement, *values)  # type: ignore[no-any-return]
+            return await self.raw.execute(statement.text, *values)  # type: ignore[no-any-return]
         except _DATABASE_ERRORS as error:
             raise translated(error) from None
 

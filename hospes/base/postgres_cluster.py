@@ -1,6 +1,7 @@
 """Making the files of the embedded PostgreSQL, once per data folder."""
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -10,9 +11,11 @@ from pathlib import Path
 from hospes.base import postgres_home
 from hospes.base.errors import Misconfigured
 from hospes.base.postgres_home import Account, Home, spawn
+from hospes.base.processes import wait_until
 
 NAME = "hospes"  # the user and the database
 _INIT_SECONDS = 120
+_REMOVE_SECONDS = 5
 
 
 def ensure(place: Home, programs: Path, account: Account) -> None:
@@ -20,13 +23,14 @@ def ensure(place: Home, programs: Path, account: Account) -> None:
 
     It is made beside its place and moved there complete: half a cluster would block every later start.
     """
+    for leftover in place.data_dir.glob("postgres.new-*"):
+        _remove(leftover)
     if (place.cluster / "PG_VERSION").exists():
         _check_owner(place.cluster, account)
         return
     if place.cluster.exists() and any(place.cluster.iterdir()):
         raise Misconfigured(f"{place.cluster} holds no PostgreSQL cluster, yet is not empty. Move it away.")
-    for leftover in place.data_dir.glob("postgres.new-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    _check_name(account)
     making = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=place.data_dir))
     postgres_home.own(making, account)
     _make_cluster(making, programs, account)
@@ -36,12 +40,36 @@ def ensure(place: Home, programs: Path, account: Account) -> None:
     os.close(folder)
 
 
+def _remove(leftover: Path) -> None:
+    """Again and again: what a killed `initdb` had started still writes for a moment."""
+
+    def is_removed() -> bool:
+        shutil.rmtree(leftover, ignore_errors=True)
+        return not leftover.exists()
+
+    wait_until(is_removed, _REMOVE_SECONDS, every=0.02)
+
+
 def _check_owner(cluster: Path, account: Account) -> None:
-    wanted = os.geteuid() if account.uid is None else account.uid
-    if cluster.stat().st_uid != wanted:
+    if cluster.stat().st_uid != _uid(account):
         raise Misconfigured(
             f"{cluster} belongs to another user. Run Hospes as that user, or choose another folder with --data-dir."
         )
+
+
+def _check_name(account: Account) -> None:
+    """`initdb` asks for the user's name, and a container may run us under a number that has none."""
+    try:
+        pwd.getpwuid(_uid(account))
+    except KeyError:
+        raise Misconfigured(
+            f"The user Hospes runs as (uid {_uid(account)}) has no name on this machine, which PostgreSQL asks for. "
+            "Add one to /etc/passwd, or set HOSPES_DATABASE_URL."
+        ) from None
+
+
+def _uid(account: Account) -> int:
+    return os.geteuid() if account.uid is None else account.uid
 
 
 def _make_cluster(making: Path, programs: Path, account: Account) -> None:

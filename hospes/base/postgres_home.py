@@ -24,7 +24,6 @@ _INSTALL = "pginstall18"
 _SOCKET_NAME = ".s.PGSQL.5432"
 # sun_path holds 108 bytes on Linux and 104 on macOS, with a closing NUL.
 _SOCKET_PATH_BYTES = 103
-_NOBODY = 65534
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -82,7 +81,9 @@ def _account(cluster: Path) -> Account:
     try:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
-        return Account(_NOBODY, _NOBODY, ())
+        raise Misconfigured(
+            'PostgreSQL does not run as root, and there is no user "nobody". Run Hospes as another user.'
+        ) from None
     return Account(nobody.pw_uid, nobody.pw_gid, ())
 
 

@@ -177,7 +177,7 @@ class Door:
         if route.body:
             if not json_content(request.header(b"content-type")):
                 raise Refusal(415, "Send the body as application/json.")
-            raw = await request.body()
+            raw = await request.body() or match.route.empty_body
             arguments["body"] = self._bodies[route.body](raw)
         for name in match.route.wants:
             if name not in arguments:

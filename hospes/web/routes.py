@@ -58,7 +58,7 @@ class Match(msgspec.Struct, frozen=True):
 class Compiled:
     """A route made ready: which arguments its handler takes, and from where."""
 
-    __slots__ = ("path_names", "pattern", "route", "wants", "writes")
+    __slots__ = ("empty_body", "path_names", "pattern", "route", "wants", "writes")
 
     def __init__(self, route: Route) -> None:
         self.route = route
@@ -70,6 +70,9 @@ class Compiled:
         if not self.writes and Reader not in hints.values():
             raise TypeError(f"{route.name} takes neither a Reader nor a Tx")
         self.wants = tuple(name for name in names if hints.get(name) not in (Reader, Tx))
+        # A body of which nothing is required may be left out.
+        required = route.body and any(field.required for field in msgspec.structs.fields(route.body))
+        self.empty_body = b"" if required else b"{}"
 
 
 class Table:
@@ -96,7 +99,8 @@ class Table:
         """The route, or the methods that this path allows (none: there is no such path)."""
         if method == "HEAD":
             method = "GET"
-        methods, parameters = self._fixed.get(path), ()
+        methods = self._fixed.get(path)
+        parameters: tuple[str, ...] = ()
         if methods is None:
             for pattern, candidates in self._patterns:
                 found = pattern.fullmatch(path)

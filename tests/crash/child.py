@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from functools import partial
+from pathlib import Path
 
 import asyncpg
 
@@ -17,7 +18,7 @@ NAME, FILE, *HABITS = sys.argv[1:]
 
 
 def note(what: str) -> None:
-    with open(FILE, "a") as file:
+    with Path(FILE).open("a") as file:
         file.write(f"{NAME} {os.getpid()} {what}\n")
 
 

@@ -1,6 +1,7 @@
 """The embedded PostgreSQL starts anywhere, outlives nobody, and comes back from every crash."""
 
-# ruff: noqa: ASYNC - processes are started and watched from outside; nothing else runs in the loop
+# Processes are started and watched from outside; nothing else runs in the loop.
+# ruff: noqa: ASYNC110, ASYNC220, ASYNC240
 
 import asyncio
 import os

@@ -53,17 +53,18 @@ async def create(
     now: datetime,
     rate_limit: int = 60,
     allowlist: list[str] | None = None,
+    secret: str | None = None,
 ) -> NewKey:
     """Make a key. `rate_limit` is 1 to 10,000 requests a minute; an empty allowlist admits every address.
 
-    Raises Invalid, with nothing written, for an unknown scope, a bad address or a limit out of bounds.
+    Only the demo brings its own `secret`. Raises Invalid, with nothing written, for an unknown scope, a bad address or a limit out of bounds.
     """
     if not 1 <= len(name.strip()) <= 100:
         raise Invalid("A key's name has 1 to 100 characters.", field="name")
     if not 1 <= rate_limit <= 10_000:
         raise Invalid("A key's rate limit is 1 to 10,000 requests a minute.", field="rate_limit")
     checked, allowed = scopes.check(granted), addresses.Allowlist.parse(allowlist or [])
-    secret = ids.token(PREFIX, _LENGTH)
+    secret = secret or ids.token(PREFIX, _LENGTH)
     row = await database.fetchrow(
         CREATE,
         workspace_id,
@@ -107,17 +108,30 @@ async def revoke(database: Database, key_id: int, *, now: datetime) -> None:
         raise NotFound(f"There is no key {key_id}. List them with: hospes keys list")
 
 
-REVOKE_NAMED = sql("""
-    WITH revoked AS (
-        UPDATE api_keys
-           SET revoked_at = $3
-         WHERE workspace_id = $1 AND name = $2 AND revoked_at IS NULL
-        RETURNING id
-    )
-    SELECT id, pg_notify('hospes_changes', 'key') FROM revoked
-""")
+LIVE = sql("SELECT EXISTS (SELECT FROM api_keys WHERE hash = $1 AND revoked_at IS NULL)", across="a key tells its workspace")
 
 
-async def revoke_named(database: Database, workspace_id: int, name: str, *, now: datetime) -> None:
-    """Stop every live key of this name."""
-    await database.execute(REVOKE_NAMED, workspace_id, name, now)
+async def is_live(database: Database, secret: str) -> bool:
+    """Whether this key is accepted."""
+    row = await database.fetchrow(LIVE, digest(secret))
+    return bool(row and row[0])
+
+
+IS_KNOWN = sql("SELECT EXISTS (SELECT FROM api_keys WHERE hash = $1)", across="a key tells its workspace")
+
+
+async def is_known(database: Database, secret: str) -> bool:
+    """Whether this key was ever made; a revoked one stays known."""
+    row = await database.fetchrow(IS_KNOWN, digest(secret))
+    return bool(row and row[0])
+
+
+ID_OF = sql("SELECT id FROM api_keys WHERE hash = $1", across="a key tells its workspace")
+
+
+async def id_of(database: Database, hashed: bytes) -> int:
+    """The id of the key with this SHA-256. Raises NotFound."""
+    row = await database.fetchrow(ID_OF, hashed)
+    if row is None:
+        raise NotFound("There is no such key. List keys with: hospes keys list")
+    return int(row[0])

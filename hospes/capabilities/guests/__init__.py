@@ -10,6 +10,7 @@ from hospes.capabilities.guests.happenings import (
     TagAdded,
     TagRemoved,
 )
+from hospes.capabilities.guests.folding import fold
 from hospes.capabilities.guests.listing import Page, Wanted, list_page
 from hospes.capabilities.guests.merging import family, merge, unmerge
 from hospes.capabilities.guests.profile import Changes, Guest, Profile, create, get, update
@@ -31,6 +32,7 @@ __all__ = [
     "counts",
     "create",
     "family",
+    "fold",
     "get",
     "list_page",
     "marks",

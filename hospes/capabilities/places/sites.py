@@ -1,0 +1,54 @@
+"""Locations: sites with an address and a time zone. Portals: what their Wi-Fi greets guests with."""
+
+from zoneinfo import available_timezones
+
+from hospes.base.db import Tx, Violation, sql
+from hospes.base.errors import Conflict, Invalid, NotFound
+
+CREATE_LOCATION = sql("""
+    INSERT INTO locations (workspace_id, id, name, address, city, country_code, time_zone, created_at)
+    VALUES ($1, coalesce($2, nextval('locations_id_seq')), $3, $4, $5, $6, $7, $8)
+    RETURNING id
+""")
+
+
+async def create_location(
+    tx: Tx,
+    *,
+    name: str,
+    address: str | None = None,
+    city: str | None = None,
+    country_code: str | None = None,
+    time_zone: str = "UTC",
+    location_id: int | None = None,
+) -> int:
+    """Make a location; returns its id. Raises Invalid."""
+    if not 1 <= len(name.strip()) <= 200:
+        raise Invalid("A location's name has 1 to 200 characters.", field="name")
+    if time_zone not in available_timezones():
+        raise Invalid(f"There is no time zone {time_zone!r}. Use an IANA name such as Europe/Paris.", field="time_zone")
+    try:
+        return int(
+            await tx.value(CREATE_LOCATION, location_id, name.strip(), address, city, country_code, time_zone, tx.now)
+        )
+    except Violation:
+        raise Invalid("A country is two capital letters, such as FR.", field="country_code") from None
+
+
+CREATE_PORTAL = sql("""
+    INSERT INTO portals (workspace_id, id, location_id, name, slug, created_at)
+    VALUES ($1, coalesce($2, nextval('portals_id_seq')), $3, $4, $5, $6)
+    RETURNING id
+""")
+
+
+async def create_portal(tx: Tx, *, location_id: int, name: str, slug: str, portal_id: int | None = None) -> int:
+    """Make a portal of a location; returns its id. Raises NotFound, Conflict, Invalid."""
+    try:
+        return int(await tx.value(CREATE_PORTAL, portal_id, location_id, name, slug, tx.now))
+    except Violation as violation:
+        if violation.constraint == "portals_location":
+            raise NotFound("Location not found") from None
+        if violation.constraint == "portals_slug":
+            raise Conflict("Portal slug already exists") from None
+        raise Invalid("A portal has a name, and a slug of small letters, digits and '-'.", field="slug") from None

@@ -1,0 +1,58 @@
+"""The processes that `hospes serve` keeps running: `api` answers requests, `worker` works."""
+
+import asyncio
+import signal
+import socket
+import sys
+
+import uvicorn
+import uvloop
+
+from hospes.base import lifeline, logs
+from hospes.base.settings import Settings
+from hospes.cli.session import dsn_of, told, vault_of
+from hospes.house import House
+
+_GRACE_SECONDS = 25
+
+
+async def _serve(house: House, listening: socket.socket) -> None:
+    async with house.serving() as application:
+        config = uvicorn.Config(
+            application,
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            h11_max_incomplete_event_size=64 * 1024,
+            backlog=2048,
+        )
+        await uvicorn.Server(config).serve(sockets=[listening])
+
+
+async def _work(house: House) -> None:
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    async with house.working() as worker:
+        await worker.run(ending)
+
+
+def main() -> None:
+    kind, *rest = sys.argv[1:]
+    settings = Settings()
+    logs.configure(level=settings.log_level, form=settings.log_format)
+    lifeline.watch()
+    with told():
+        house = House(settings, dsn_of(settings), vault_of(settings))
+        if kind == "api":
+            uvloop.run(_serve(house, socket.socket(fileno=int(rest[0]))))
+        else:
+            uvloop.run(_work(house))
+
+
+if __name__ == "__main__":
+    main()

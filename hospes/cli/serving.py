@@ -1,0 +1,104 @@
+"""`hospes serve` and `hospes worker`."""
+
+import asyncio
+import os
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hospes.base import data_folder
+from hospes.base.errors import Misconfigured
+from hospes.base.postgres import EmbeddedPostgres
+from hospes.base.settings import Settings
+from hospes.capabilities import access
+from hospes.cli import demo
+from hospes.cli.session import dsn_of, say, secret_key, vault_of
+from hospes.cli.supervisor import Child, Supervisor, bind
+from hospes.house import DOORS, House, prepare
+
+
+def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker: bool, with_demo: bool) -> int:
+    """Serve until told to stop; returns the exit status. Raises Misconfigured."""
+    with data_folder.claim(settings.data_dir):
+        listening = bind(host, port)
+        address = f"http://{_shown(host)}:{listening.getsockname()[1]}"
+        postgres = EmbeddedPostgres(settings.data_dir) if settings.database_url is None else None
+        try:
+            if postgres:
+                postgres.start()
+            key = asyncio.run(_prepare(settings, with_demo=with_demo))
+            children = [
+                _child(settings, f"api {number + 1}", ["api", str(listening.fileno())], listening.fileno())
+                for number in range(workers)
+            ]
+            if with_worker:
+                children.append(_child(settings, "worker", ["worker"]))
+            _announce(address, key)
+            return Supervisor(children, say=say, postgres=postgres).run()
+        finally:
+            if postgres:
+                postgres.stop()
+
+
+def work(settings: Settings) -> int:
+    """Run a worker alone, beside servers on the same PostgreSQL. Raises Misconfigured."""
+    if settings.database_url is None:
+        raise Misconfigured(
+            "A worker of its own needs HOSPES_DATABASE_URL. With the embedded database, `hospes serve` runs one."
+        )
+    asyncio.run(_prepare(settings, with_demo=False))
+    say("Working. Stop with Ctrl-C.")
+    return Supervisor([_child(settings, "worker", ["worker"])], say=say).run()
+
+
+async def _prepare(settings: Settings, *, with_demo: bool) -> str | None:
+    dsn = dsn_of(settings)
+    await prepare(dsn, say)
+    house = House(settings, dsn, vault_of(settings))
+    await house.open()
+    try:
+        credentials = await demo.fill(house, secret_key(settings)) if with_demo else None
+        await _refuse_demo_in_public(house, secret_key(settings))
+        return credentials.api_key if credentials else None
+    finally:
+        await house.close()
+
+
+async def _refuse_demo_in_public(house: House, key: str) -> None:
+    host = urlsplit(house.settings.public_url).hostname or ""
+    if not _is_loopback(host) and await access.keys.is_live(house.database, demo.api_key(key)):
+        raise Misconfigured(
+            f"HOSPES_PUBLIC_URL is {house.settings.public_url}, and the demo workspace's key still works here. "
+            "Revoke it first: hospes keys list, then hospes keys revoke ID"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _child(settings: Settings, name: str, arguments: list[str], *fds: int) -> Child:
+    environment = {"HOSPES_DATA_DIR": str(Path(settings.data_dir).resolve())}
+    return Child(name, [sys.executable, "-m", "hospes.cli.children", *arguments], environment, fds)
+
+
+def _announce(address: str, key: str | None) -> None:
+    lines = [f"Hospes serves on {address}"]
+    lines += [f"  API docs   {address}{base}/docs" for base in DOORS]
+    if key:
+        base = next(iter(DOORS))
+        lines += [f"  API key    {key}", f"  Try it     curl -H 'Authorization: Bearer {key}' {address}{base}/crm/guests"]
+    lines.append("Stop with Ctrl-C.")
+    print("\n".join(lines), flush=True)
+
+
+def _shown(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104 (recognised, not bound)
+        return os.uname().nodename
+    return f"[{host}]" if ":" in host else host

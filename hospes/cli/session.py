@@ -1,0 +1,112 @@
+"""What commands share: settings, the key, and a database to talk to."""
+
+import asyncio
+import base64
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from hospes.base import data_folder, ids
+from hospes.base.errors import HospesError, Misconfigured
+from hospes.base.postgres import EmbeddedPostgres
+from hospes.base.secrets import Vault, vault_from
+from hospes.base.settings import Settings
+from hospes.house import House, prepare
+
+T = TypeVar("T")
+
+
+def say(text: str) -> None:
+    """Progress goes to standard error, so that `--json` on standard output stays clean."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def show(value: Any) -> None:
+    """JSON on standard output."""
+    print(json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False), flush=True)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turns the house's errors into one sentence and exit status 1."""
+    try:
+        yield
+    except HospesError as error:
+        say(f"hospes: {error.message}")
+        raise SystemExit(1) from None
+
+
+def secret_key(settings: Settings) -> str:
+    """`HOSPES_SECRET_KEY`, or the key in the data folder, made the first time. Raises Misconfigured."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value()
+    path = data_folder.make(settings.data_dir) / "secret.key"
+    with suppress(FileExistsError):
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(made, "w") as file:
+            file.write(base64.b64encode(ids.random_bytes(32)).decode() + "\n")
+    return path.read_text().strip()
+
+
+def vault_of(settings: Settings) -> Vault:
+    return vault_from(secret_key(settings))
+
+
+def dsn_of(settings: Settings) -> str:
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return EmbeddedPostgres(settings.data_dir).dsn
+
+
+@contextmanager
+def database_running(settings: Settings) -> Iterator[None]:
+    """The database answers inside: the configured one, a running server's, or our own for the moment."""
+    if settings.database_url is not None:
+        yield
+        return
+    try:
+        folder = data_folder.claim(settings.data_dir)
+    except Misconfigured as error:
+        if "already uses" not in error.message:
+            raise
+        yield  # a server runs on this folder: its database is ours too
+        return
+    postgres = EmbeddedPostgres(settings.data_dir)
+    with folder:
+        try:
+            postgres.start()
+            yield
+        finally:
+            postgres.stop()
+
+
+def with_house(settings: Settings, work: Callable[[House], Awaitable[T]]) -> T:
+    """Open the house on a migrated database, do the work, close it."""
+
+    async def run() -> T:
+        dsn = dsn_of(settings)
+        await prepare(dsn, say)
+        house = House(settings, dsn, vault_of(settings))
+        await house.open()
+        try:
+            return await work(house)
+        finally:
+            await house.close()
+
+    with told(), database_running(settings):
+        return asyncio.run(run())
+
+
+def settings_for(data_dir: Path | None) -> Settings:
+    """The environment's settings, with the folder that was asked for. Raises Misconfigured."""
+    try:
+        return Settings() if data_dir is None else Settings(data_dir=data_dir)
+    except ValueError as error:
+        first = str(error).splitlines()
+        raise Misconfigured(f"A setting is not valid: {' '.join(line.strip() for line in first[1:3])}") from None

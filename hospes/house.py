@@ -1,0 +1,229 @@
+"""The composition root: the one module that knows everyone. Three tables say what the house does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from hospes.base import db, migrate
+from hospes.base.clock import Clock, SystemClock
+from hospes.base.errors import HospesError, Misconfigured
+from hospes.base.jobs import Chore, Worker
+from hospes.base.secrets import Unreadable, Vault
+from hospes.base.settings import Settings
+from hospes.base.signals import Signals
+from hospes.capabilities import access, events, guests, webhooks, workspaces
+from hospes.doors import guest_api
+from hospes.providers.destinations import Destinations
+from hospes.providers.outbound import Outbound
+from hospes.web import metrics
+from hospes.web.docs_page import Assets, DocsPage
+from hospes.web.door import Door, Services
+from hospes.web.openapi import OpenApi
+
+# Every door by its base path.
+DOORS = {guest_api.BASE: guest_api}
+
+# What follows an event, in the same transaction, in this order.
+REACTIONS = (webhooks.fan_out,)
+
+# What is done after COMMIT, by name.
+JOBS = {webhooks.JOB: webhooks.Courier}
+
+_METER_SECONDS = 1.0
+
+
+class House:
+    """Everything that one process holds: the database, the doors, the worker."""
+
+    def __init__(self, settings: Settings, dsn: str, vault: Vault, *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.dsn = dsn
+        self.vault = vault
+        self.clock = clock or SystemClock()
+        self.destinations = Destinations(
+            allow_loopback=settings.allow_loopback_webhooks,
+            own_url=settings.public_url,
+        )
+        self.database: db.Database
+        self.keyring: access.Keyring
+        self.meter: access.metering.Meter
+        self.signals: Signals
+        self.worker: Worker | None = None
+
+    async def open(self) -> None:
+        """Connect. Raises Busy when the database cannot be reached, Misconfigured for another key."""
+        self.database = await db.connect(
+            self.dsn,
+            clock=self.clock,
+            size=self.settings.pool_size,
+            statement_timeout_ms=self.settings.statement_timeout_ms,
+        )
+        self.database.reactions = REACTIONS
+        await check_key(self.database, self.vault)
+
+    async def close(self) -> None:
+        await self.database.close()
+
+    async def instant(self, workspace_id: int, is_sandbox: bool = True) -> datetime:
+        """A workspace's present."""
+        return await workspaces.instant(self.database, workspace_id, is_sandbox=is_sandbox, clock=self.clock)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[Starlette]:
+        """The ASGI application, ready to answer."""
+        await self.open()
+        self.keyring = access.Keyring(self.database, "guest_api")
+        self.meter = access.metering.Meter(self.database, self.clock)
+        self.signals = Signals(
+            self.dsn, self.clock, on_change=lambda _: self.keyring.forget(), on_gap=self.keyring.forget
+        )
+        self.keyring.signals = self.signals
+        self.database.on_commit = self.signals.wake
+        await self.signals.start()
+        writing = asyncio.create_task(self._keep_metering())
+        try:
+            yield self._application()
+        finally:
+            writing.cancel()
+            await self.meter.write()
+            await self.signals.stop()
+            await self.close()
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[Worker]:
+        """The worker, ready to run."""
+        await self.open()
+        async with Outbound(self.destinations, self.clock) as outbound:
+            courier = JOBS[webhooks.JOB](
+                self.database,
+                self.vault,
+                self.clock,
+                outbound,
+                instant=self.instant,
+                signature_header=self.settings.signature_header,
+            )
+            worker = self.worker = Worker({webhooks.JOB: courier}, self._chores(), self.clock)
+            courier.on_room = lambda workspace_id: worker.wake(workspace_id, webhooks.JOB)
+            signals = Signals(self.dsn, self.clock, on_wake=worker.wake)
+            await signals.start()
+            try:
+                yield worker
+            finally:
+                await signals.stop()
+                await self.close()
+
+    def _chores(self) -> list[Chore]:
+        return [
+            Chore("events.partitions", 6 * 3600, lambda: events.keep_partitions(self.database, self.clock.now())),
+            Chore("guests.marks", 60, self._extend_marks),
+            Chore("idempotency.sweep", 3600, self._sweep_keys),
+        ]
+
+    async def _extend_marks(self) -> None:
+        for workspace in await workspaces.list_all(self.database):
+            await guests.marks.extend(self.database, workspace, self.clock.now())
+
+    async def _sweep_keys(self) -> None:
+        for workspace in await workspaces.list_all(self.database):
+            await access.idempotency.sweep(self.database, workspace.id, await self.instant(workspace.id))
+
+    async def _keep_metering(self) -> None:
+        while True:
+            await self.clock.sleep(_METER_SECONDS)
+            await self.meter.write()
+
+    def _application(self) -> Starlette:
+        assets = Assets()
+        routes: list[Any] = [
+            Route("/", _front),
+            Route("/healthz", _alive),
+            Route("/readyz", self._ready),
+            Route("/metrics", self._metrics),
+            Mount("/assets", assets),
+        ]
+        windows = access.windows.SlidingWindows(self.clock)
+        proxies = access.addresses.Proxies(self.settings.trusted_proxies)
+        services = Services(self.database, self.clock, self.vault, self._instant_of)
+        for base, contract in DOORS.items():
+            door = Door(
+                contract.__name__.rpartition(".")[2],
+                contract.ROUTES,
+                guard=contract.Admission(self.keyring, windows, self.meter, proxies),
+                speech=contract.GuestSpeech(),
+                services=services,
+                extras={"vault": self.vault, "destinations": self.destinations},
+            )
+            routes += [
+                Route(f"{base}/openapi.json", OpenApi(contract.ROUTES, title=contract.TITLE, base=base)),
+                Route(
+                    f"{base}/docs",
+                    DocsPage(
+                        assets,
+                        title=f"Hospes {contract.TITLE}",
+                        openapi_url="openapi.json",
+                        assets_url="../" * base.count("/") + "assets",
+                    ),
+                ),
+                Mount(base, door),
+            ]
+        return Starlette(routes=routes)
+
+    async def _instant_of(self, workspace_id: int, is_sandbox: bool) -> datetime:
+        return await self.instant(workspace_id, is_sandbox) if is_sandbox else self.clock.now()
+
+    async def _ready(self, _request: StarletteRequest) -> Response:
+        try:
+            await self.database.fetchrow(READY)
+        except HospesError:
+            return PlainTextResponse("The database does not answer.\n", 503, {"retry-after": "1"})
+        return PlainTextResponse("ready\n")
+
+    async def _metrics(self, request: StarletteRequest) -> Response:
+        token = self.settings.metrics_token
+        if token is not None and request.headers.get("authorization") != f"Bearer {token.get_secret_value()}":
+            return PlainTextResponse("Send the metrics token: Authorization: Bearer …\n", 401)
+        return Response(metrics.page(), headers={"content-type": metrics.CONTENT_TYPE})
+
+
+async def _front(_request: StarletteRequest) -> Response:
+    lines = ["Hospes is running.", *(f"{contract.TITLE}: {base}/docs" for base, contract in DOORS.items())]
+    return PlainTextResponse("\n".join(lines) + "\n")
+
+
+async def _alive(_request: StarletteRequest) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+READY = db.sql("SELECT 1", across="asks whether the database answers")
+KEY_CHECK = db.sql("SELECT secret_check FROM installation", across="belongs to the installation")
+SET_KEY_CHECK = db.sql(
+    "UPDATE installation SET secret_check = $1 WHERE secret_check IS NULL", across="belongs to the installation"
+)
+_CHECK_PLACE = "installation/secret_check"
+
+
+async def check_key(database: db.Database, vault: Vault) -> None:
+    """Raises Misconfigured, with nothing written, when the database's secrets are sealed with another key."""
+    row = await database.fetchrow(KEY_CHECK)
+    if row is None or row[0] is None:
+        await database.execute(SET_KEY_CHECK, vault.seal(b"hospes", _CHECK_PLACE))
+        return
+    try:
+        vault.open(row[0], _CHECK_PLACE)
+    except Unreadable:
+        raise Misconfigured(
+            "The secrets in this database are sealed with another key. "
+            "Set HOSPES_SECRET_KEY, or put back the file secret.key, as it was."
+        ) from None
+
+
+async def prepare(dsn: str, say: Any) -> None:
+    """Migrate and make the log's partitions: what has to be true before anything serves."""
+    await migrate.migrate(dsn, say=say)
