@@ -26,7 +26,7 @@ def ensure(place: Home, programs: Path, account: Account) -> None:
     for leftover in place.data_dir.glob("postgres.new-*"):
         _remove(leftover)
     if (place.cluster / "PG_VERSION").exists():
-        _check_owner(place.cluster, account)
+        _claim_owner(place.cluster, account)
         return
     if place.cluster.exists() and any(place.cluster.iterdir()):
         raise Misconfigured(f"{place.cluster} holds no PostgreSQL cluster, yet is not empty. Move it away.")
@@ -50,8 +50,12 @@ def _remove(leftover: Path) -> None:
     wait_until(is_removed, _REMOVE_SECONDS, every=0.02)
 
 
-def _check_owner(cluster: Path, account: Account) -> None:
-    if cluster.stat().st_uid != _uid(account):
+def _claim_owner(cluster: Path, account: Account) -> None:
+    owner = cluster.stat().st_uid
+    if owner == 0 and account.uid is not None and account.gid is not None:  # restored by root
+        for path in (cluster, *cluster.rglob("*")):
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)
+    elif owner != _uid(account):
         raise Misconfigured(
             f"{cluster} belongs to another user. Run Hospes as that user, or choose another folder with --data-dir."
         )

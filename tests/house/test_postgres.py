@@ -18,9 +18,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from hospes.base import data_folder, postgres_home, processes
+from hospes.base import data_folder, postgres_cluster, postgres_home, processes
 from hospes.base.errors import Misconfigured
 from hospes.base.postgres import EmbeddedPostgres
+from hospes.base.postgres_home import Account
 from hospes.base.processes import wait_until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
@@ -349,6 +350,30 @@ async def test_under_root_the_server_runs_as_somebody_else(folder: Path, server:
 
     assert Path(f"/proc/{server.pid}").stat().st_uid != 0
     assert folder.stat().st_uid == 0
+
+
+@as_root
+async def test_under_root_a_restored_copy_that_root_owns_is_handed_over(folder: Path, server: EmbeddedPostgres) -> None:
+    server.start()
+    await ask(server, "CREATE TABLE kept (id int)")
+    server.stop()
+    shutil.copytree(folder / "postgres", folder / "copy")
+    shutil.rmtree(folder / "postgres")
+    (folder / "copy").rename(folder / "postgres")
+    assert (folder / "postgres" / "base").stat().st_uid == 0
+
+    server.start()
+
+    assert await ask(server, "SELECT count(*) FROM kept") == 0
+
+
+@as_root
+def test_a_user_without_a_name_is_told_what_postgres_needs(folder: Path) -> None:
+    place, stranger = postgres_home.home(folder), Account(4_000_001, 4_000_001, ())
+    folder.mkdir()
+
+    with pytest.raises(Misconfigured, match=r"uid 4000001.*has no name"):
+        postgres_cluster.ensure(place, postgres_home.wheel_programs(), stranger)
 
 
 @as_root
