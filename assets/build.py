@@ -1,4 +1,3 @@
-# ruff: noqa: INP001, T201 (a script beside the package, which talks to whoever runs it)
 """Build the browser assets: `assets/src/` and what `package-lock.json` pins, into `hospes/web/assets/`.
 
 Does nothing when they are up to date. Needs Node 20 or newer; where the machine has none, takes it
@@ -29,7 +28,7 @@ LONGEST_SECONDS = 600
 LOG_LINES = 20
 
 
-class Failed(Exception):  # noqa: N818 (reads as a sentence where it is raised)
+class Failed(Exception):
     """The build stopped. `advice` says what to do, `log` what the tool printed."""
 
     def __init__(self, what: str, *, advice: str, log: str = "") -> None:
@@ -124,7 +123,7 @@ def find_node() -> tuple[Path, list[str]] | None:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         return None
-    asked = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)  # noqa: S603 (found on PATH)
+    asked = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
     major = asked.stdout.strip().removeprefix("v").partition(".")[0]
     if asked.returncode != 0 or not major.isdecimal() or int(major) < OLDEST_NODE:
         return None
@@ -172,7 +171,7 @@ def installer() -> list[str]:
 def run(command: Sequence[str], *, path: str, what: str, advice: str) -> None:
     """Run a tool in `assets/` in silence; if it fails, raise Failed with what it printed."""
     try:
-        done = subprocess.run(  # noqa: S603 (our own commands)
+        done = subprocess.run(
             command,
             cwd=ASSETS,
             env={**os.environ, "PATH": path},

@@ -1,14 +1,14 @@
 """The house's own errors. They know no HTTP; each door has a table from error to answer.
 
-    HospesError
-    ├── NotFound        it does not exist, or not in this workspace
-    ├── Conflict        the request contradicts what is already there
-    │   └── Duplicate   what was to be created exists; `existing_id` names it
-    ├── Invalid         a value cannot be accepted; `field` says which
-    ├── Forbidden       the caller may not do this
-    ├── Exhausted       a limited thing is used up
-    ├── Busy            try again later; nothing was written
-    └── Misconfigured   the operator has to change something first
+HospesError
+├── NotFound        it does not exist, or not in this workspace
+├── Conflict        the request contradicts what is already there
+│   └── Duplicate   what was to be created exists; `existing_id` names it
+├── Invalid         a value cannot be accepted; `field` says which
+├── Forbidden       the caller may not do this
+├── Exhausted       a limited thing is used up
+├── Busy            try again later; nothing was written
+└── Misconfigured   the operator has to change something first
 """
 
 from typing import Any

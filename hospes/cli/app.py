@@ -16,7 +16,12 @@ from hospes.cli import doctor as examination
 from hospes.cli import serving
 from hospes.cli.session import say, secret_key, settings_for, show, told, with_house
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Hospes: guest relationships, self-hosted.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Hospes: guest relationships, self-hosted.",
+)
 workspace_app = typer.Typer(no_args_is_help=True, help="Workspaces: the tenants of this server.")
 keys_app = typer.Typer(no_args_is_help=True, help="API keys of a workspace.")
 guests_app = typer.Typer(no_args_is_help=True, help="Two records of one person.")
@@ -24,7 +29,9 @@ app.add_typer(workspace_app, name="workspace")
 app.add_typer(keys_app, name="keys")
 app.add_typer(guests_app, name="guests")
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where data is kept. Default: HOSPES_DATA_DIR or .hospes")]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where data is kept. Default: HOSPES_DATA_DIR or .hospes")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 _ACTOR = Actor("cli", "Command line")

@@ -13,7 +13,9 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 VERSION = sql("SELECT current_setting('server_version')", across="asks the server")
-SYNC = sql("SELECT current_setting('synchronous_commit') || ' / fsync ' || current_setting('fsync')", across="asks the server")
+SYNC = sql(
+    "SELECT current_setting('synchronous_commit') || ' / fsync ' || current_setting('fsync')", across="asks the server"
+)
 # Each of these counts what must not be.
 CHECKS = {
     "guest counts": sql(
@@ -51,7 +53,9 @@ async def examine(house: House) -> list[Finding]:
     version, sync = await house.database.fetchrow(VERSION), await house.database.fetchrow(SYNC)
     findings = [
         Finding("database", is_fine=True, says=f"PostgreSQL {version[0] if version else '?'}"),
-        Finding("durability", is_fine=bool(sync and sync[0] == "on / fsync on"), says=f"commits {sync[0] if sync else '?'}"),
+        Finding(
+            "durability", is_fine=bool(sync and sync[0] == "on / fsync on"), says=f"commits {sync[0] if sync else '?'}"
+        ),
         Finding("secret key", is_fine=True, says="fits this database"),
     ]
     for what, statement in CHECKS.items():

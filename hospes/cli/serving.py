@@ -93,7 +93,10 @@ def _announce(address: str, key: str | None) -> None:
     lines += [f"  API docs   {address}{base}/docs" for base in DOORS]
     if key:
         base = next(iter(DOORS))
-        lines += [f"  API key    {key}", f"  Try it     curl -H 'Authorization: Bearer {key}' {address}{base}/crm/guests"]
+        lines += [
+            f"  API key    {key}",
+            f"  Try it     curl -H 'Authorization: Bearer {key}' {address}{base}/crm/guests",
+        ]
     lines.append("Stop with Ctrl-C.")
     print("\n".join(lines), flush=True)
 

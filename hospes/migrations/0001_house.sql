@@ -1,3 +1,8 @@
+-- squawk-ignore-file require-concurrent-index-creation
+-- (every table here is new and empty)
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '60s';
+
 -- The house: workspaces, keys, guests, the log, the outbox.
 --
 -- Every table that holds a workspace's data has workspace_id first in its primary key, in every

@@ -148,11 +148,36 @@ _TYPES = {
 BOUNDS: list[tuple[re.Pattern[str], str, str, str]] = [
     (re.compile(r"Expected `\w+` >= (\S+)"), "greater_than_equal", "Input should be greater than or equal to {}", "ge"),
     (re.compile(r"Expected `\w+` <= (\S+)"), "less_than_equal", "Input should be less than or equal to {}", "le"),
-    (re.compile(r"Expected `str` of length >= (\d+)"), "string_too_short", "String should have at least {} characters", "min_length"),
-    (re.compile(r"Expected `str` of length <= (\d+)"), "string_too_long", "String should have at most {} characters", "max_length"),
-    (re.compile(r"Expected `(?:array|object)` of length >= (\d+)"), "too_short", "List should have at least {} items", "min_length"),
-    (re.compile(r"Expected `(?:array|object)` of length <= (\d+)"), "too_long", "List should have at most {} items", "max_length"),
-    (re.compile(r"Expected `str` matching regex '(.*)'$"), "string_pattern_mismatch", "String should match pattern '{}'", "pattern"),
+    (
+        re.compile(r"Expected `str` of length >= (\d+)"),
+        "string_too_short",
+        "String should have at least {} characters",
+        "min_length",
+    ),
+    (
+        re.compile(r"Expected `str` of length <= (\d+)"),
+        "string_too_long",
+        "String should have at most {} characters",
+        "max_length",
+    ),
+    (
+        re.compile(r"Expected `(?:array|object)` of length >= (\d+)"),
+        "too_short",
+        "List should have at least {} items",
+        "min_length",
+    ),
+    (
+        re.compile(r"Expected `(?:array|object)` of length <= (\d+)"),
+        "too_long",
+        "List should have at most {} items",
+        "max_length",
+    ),
+    (
+        re.compile(r"Expected `str` matching regex '(.*)'$"),
+        "string_pattern_mismatch",
+        "String should match pattern '{}'",
+        "pattern",
+    ),
 ]
 
 
@@ -181,8 +206,7 @@ def _fault(message: str, raw: bytes) -> Fault:
 
 def _steps(path: str) -> list[str | int]:
     return [
-        int(index) if index else name
-        for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path.removeprefix("$"))
+        int(index) if index else name for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path.removeprefix("$"))
     ]
 
 

@@ -210,7 +210,12 @@ def _responses(route: Route, by_struct: dict[Any, Any]) -> dict[str, Any]:
     if route.answer:
         answered["content"] = {"application/json": {"schema": by_struct[route.answer]}}
     responses = {str(route.status): answered}
-    statuses = {*_ALWAYS, *route.errors, *((413, 415) if route.body else ()), *((409,) if route.method != "GET" else ())}
+    statuses = {
+        *_ALWAYS,
+        *route.errors,
+        *((413, 415) if route.body else ()),
+        *((409,) if route.method != "GET" else ()),
+    }
     for status in sorted(statuses):
         words, example = _ERRORS[status]
         headers = {"X-Request-Id": _REQUEST_ID}

@@ -20,7 +20,7 @@ _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HOST = re.compile(rb"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
-class Refusal(Exception):  # noqa: N818 (an answer, not a fault)
+class Refusal(Exception):
     """The request is answered here and now. `detail` is for people, in the door's own words."""
 
     def __init__(self, status: int, detail: Any, headers: dict[str, str] | None = None) -> None:

@@ -15,7 +15,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 _GREATEST = 2**63 - 1
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
-_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)(Z|[+ -]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+_INSTANT = re.compile(
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)(Z|[+ -]\d\d:\d\d)", re.ASCII | re.IGNORECASE
+)
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -78,7 +80,7 @@ class QueryDecoder(Generic[T]):
         return texts
 
 
-class _Unreadable(Exception):  # noqa: N818
+class _Unreadable(Exception):
     def __init__(self, kind: str, words: str) -> None:
         self.kind = kind
         self.words = words
@@ -108,14 +110,16 @@ def instant(text: str) -> datetime:
             return datetime.fromisoformat(found[1] + zone).astimezone(UTC)
         except (ValueError, OverflowError):
             pass
-    raise _Unreadable("datetime_parsing", "Input should be an instant with an offset, such as 2026-06-20T12:00:00+00:00")
+    raise _Unreadable(
+        "datetime_parsing", "Input should be an instant with an offset, such as 2026-06-20T12:00:00+00:00"
+    )
 
 
 _READERS: dict[Any, Any] = {int: _integer, bool: _boolean, datetime: instant, str: str}
 
 
 def _plain(hint: Any) -> Any:
-    """int for `Annotated[int, …] | None`, list for `list[str] | None`, and so on."""
+    """Int for `Annotated[int, …] | None`, list for `list[str] | None`, and so on."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return _plain(next(option for option in get_args(hint) if option is not type(None)))

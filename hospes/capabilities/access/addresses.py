@@ -82,11 +82,11 @@ def parsed(text: str) -> Address | None:
 
 def _network(entry: str) -> Network:
     try:
-        if "%" in entry:
-            raise ValueError
-        network = ip_network(entry, strict=False)
+        network = ip_network(entry, strict=False) if "%" not in entry else None
     except ValueError:
-        raise Invalid(f"{entry!r} is no IP address and no CIDR block.", field="allowlist") from None
+        network = None
+    if network is None:
+        raise Invalid(f"{entry!r} is no IP address and no CIDR block.", field="allowlist")
     host, _, _bits = entry.partition("/")
     if ip_address(host) != network.network_address:
         raise Invalid(f"{entry} has host bits set. Did you mean {network}?", field="allowlist")

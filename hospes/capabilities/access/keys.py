@@ -57,7 +57,9 @@ async def create(
 ) -> NewKey:
     """Make a key. `rate_limit` is 1 to 10,000 requests a minute; an empty allowlist admits every address.
 
-    Only the demo brings its own `secret`. Raises Invalid, with nothing written, for an unknown scope, a bad address or a limit out of bounds.
+    Only the demo brings its own `secret`.
+
+    Raises Invalid, with nothing written, for an unknown scope, a bad address or a limit out of bounds.
     """
     if not 1 <= len(name.strip()) <= 100:
         raise Invalid("A key's name has 1 to 100 characters.", field="name")
@@ -108,7 +110,9 @@ async def revoke(database: Database, key_id: int, *, now: datetime) -> None:
         raise NotFound(f"There is no key {key_id}. List them with: hospes keys list")
 
 
-LIVE = sql("SELECT EXISTS (SELECT FROM api_keys WHERE hash = $1 AND revoked_at IS NULL)", across="a key tells its workspace")
+LIVE = sql(
+    "SELECT EXISTS (SELECT FROM api_keys WHERE hash = $1 AND revoked_at IS NULL)", across="a key tells its workspace"
+)
 
 
 async def is_live(database: Database, secret: str) -> bool:

@@ -85,8 +85,6 @@ class Meter:
         self._until = _first_of_next(self._month)
 
 
-
-
 def _first_of_month(at: datetime) -> date:
     return at.astimezone(UTC).date().replace(day=1)
 

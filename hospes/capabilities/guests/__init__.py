@@ -1,6 +1,7 @@
 """Guests: who they are, what they agreed to, what is said of them, what happened to them."""
 
 from hospes.capabilities.guests import consents, counts, marks, notes, tags
+from hospes.capabilities.guests.folding import fold
 from hospes.capabilities.guests.happenings import (
     GuestCreated,
     GuestMerged,
@@ -10,7 +11,6 @@ from hospes.capabilities.guests.happenings import (
     TagAdded,
     TagRemoved,
 )
-from hospes.capabilities.guests.folding import fold
 from hospes.capabilities.guests.listing import Page, Wanted, list_page
 from hospes.capabilities.guests.merging import family, merge, unmerge
 from hospes.capabilities.guests.profile import Changes, Guest, Profile, create, get, update

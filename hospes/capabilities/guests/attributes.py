@@ -32,7 +32,9 @@ def checked_attributes(given: dict[str, Any], *, before: dict[str, Any] | None =
             )
         old = (before or {}).get(name)
         if value is not None and old is not None and _kind(old) is not _kind(value):
-            raise Invalid(f"Attribute {name} was a {_kind(old).__name__} first; its type stays.", field=f"attributes.{name}")
+            raise Invalid(
+                f"Attribute {name} was a {_kind(old).__name__} first; its type stays.", field=f"attributes.{name}"
+            )
     return given
 
 

@@ -8,7 +8,9 @@ from email_validator import EmailNotValidError, validate_email
 
 from hospes.base.errors import Invalid
 
-_PLAIN_EMAIL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,24}", re.IGNORECASE)
+_PLAIN_EMAIL = re.compile(
+    r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,24}", re.IGNORECASE
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _LONGEST_EMAIL = 254
 _LONGEST_LOCAL = 64
@@ -35,9 +37,9 @@ def email(text: str, *, field: str = "email") -> str:
     """A valid address as it is shown; raises Invalid."""
     if len(text) <= _LONGEST_EMAIL and _PLAIN_EMAIL.fullmatch(text) and text.index("@") <= _LONGEST_LOCAL:
         return text
+    if len(text) > _LONGEST_EMAIL:
+        raise Invalid("The email address is not valid.", field=field)
     try:
-        if len(text) > _LONGEST_EMAIL:
-            raise EmailNotValidError
         found = validate_email(text, check_deliverability=False, globally_deliverable=False, allow_smtputf8=True)
     except (EmailNotValidError, ValueError):
         raise Invalid("The email address is not valid.", field=field) from None

@@ -241,9 +241,7 @@ async def _show(tx: Tx, guest: Guest, *, absorbed: int) -> None:
     )
 
 
-async def _count(
-    tx: Tx, merged: Guest, step: int, *, vip: int, tags_added: list[int], tags_gone: list[int]
-) -> None:
+async def _count(tx: Tx, merged: Guest, step: int, *, vip: int, tags_added: list[int], tags_gone: list[int]) -> None:
     changes = {counts.ALL: step, counts.VIP: vip + step * merged.is_vip}
     if merged.location_id is not None:
         changes[counts.at_location(merged.location_id)] = step

@@ -358,9 +358,7 @@ FORGET = sql("""
 """)
 
 
-async def _restate(
-    tx: Tx, before: Guest, after: Guest, differing: list[str], *, position: int, evidence: str
-) -> None:
+async def _restate(tx: Tx, before: Guest, after: Guest, differing: list[str], *, position: int, evidence: str) -> None:
     had, has = _identifiers(before.email, before.phone), _identifiers(after.email, after.phone)
     gone = [identifier for identifier in had if identifier not in has]
     if gone:

@@ -101,7 +101,11 @@ class Courier:
         """Start everything due in a workspace; returns when the next falls due, None when nothing waits."""
         while len(self._tasks) < _MOST_IN_HAND:
             now = await self._instant(workspace_id)
-            full = [endpoint for (owner, endpoint), held in self._in_hand.items() if owner == workspace_id and held >= AT_ONCE]
+            full = [
+                endpoint
+                for (owner, endpoint), held in self._in_hand.items()
+                if owner == workspace_id and held >= AT_ONCE
+            ]
             claimed = await outbox.claim(
                 self._database.reader(workspace_id, now=now, actor=_ACTOR),
                 house_now=self._clock.now(),
@@ -156,9 +160,7 @@ class Courier:
             headers = self._headers(workspace_id, delivery, body, at)
         except Unreadable:
             return self._outcome(delivery, at, status=None, error="secret", latency_ms=0, answer="")
-        answer = await self._sender.post(
-            delivery.url, body=body, headers=headers, timeout_seconds=_TIMEOUT_SECONDS
-        )
+        answer = await self._sender.post(delivery.url, body=body, headers=headers, timeout_seconds=_TIMEOUT_SECONDS)
         return self._outcome(
             delivery,
             await self._instant(workspace_id),
@@ -182,7 +184,7 @@ class Courier:
             self._signature_header: contract_signature(contract, body),
             "X-Nectifi-Event": delivery.event,
             "X-Nectifi-Delivery": delivery.id,
-            **standard_headers(secrets, delivery.id, at, body),
+            **standard_headers(secrets, delivery.id, at, delivery.body),
         }
         if delivery.sequence is not None:
             headers["X-Hospes-Sequence"] = str(delivery.sequence)
@@ -282,12 +284,12 @@ SUCCEEDED = sql("""
            disabled_reason = CASE WHEN disabled_reason = $4 THEN NULL ELSE disabled_reason END
      WHERE workspace_id = $1 AND id = $2
        AND (failing_since IS NOT NULL OR disabled_reason = $4
-            OR last_success_at IS NULL OR last_success_at < $3 - interval '1 second')
+            OR last_success_at IS NULL OR last_success_at < $3::timestamptz - interval '1 second')
 """)
 FAILED = sql("""
     UPDATE webhook_endpoints
        SET last_failure_at = $3,
-           failing_since = CASE WHEN failing_since IS NULL OR last_failure_at < $3 - $4::interval THEN $3
+           failing_since = CASE WHEN failing_since IS NULL OR last_failure_at < $3::timestamptz - $4::interval THEN $3
                                 ELSE failing_since END
      WHERE workspace_id = $1 AND id = $2
 """)

@@ -95,7 +95,8 @@ async def get(reader: Reader, endpoint_id: int) -> Endpoint:
 # Registrations of one workspace take turns, so that the limit holds for requests at once.
 TURN = sql("SELECT pg_advisory_xact_lock(hashtextextended('webhook_endpoints', $1))")
 CREATE = sql(f"""
-    INSERT INTO webhook_endpoints (workspace_id, id, url, events, description, is_active, secret, created_at, updated_at)
+    INSERT INTO webhook_endpoints (workspace_id, id, url, events, description, is_active, secret,
+                                   created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
     RETURNING {_COLUMNS}
 """)  # noqa: S608
@@ -202,7 +203,9 @@ def wanted_events(events: list[str]) -> list[str]:
 def _known(events: list[str]) -> list[str]:
     for event in events:
         if event not in EVENTS and event != EVERY:
-            raise Invalid(f"Unknown event: {event}. Known events: {', '.join(EVENTS)}, or *.", field="events", value=event)
+            raise Invalid(
+                f"Unknown event: {event}. Known events: {', '.join(EVENTS)}, or *.", field="events", value=event
+            )
     if not events:
         raise Invalid("Name at least one event, or *.", field="events")
     return list(dict.fromkeys(events))

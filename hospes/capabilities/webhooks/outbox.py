@@ -236,13 +236,9 @@ CLAIM = sql("""
 """)
 
 
-async def claim(
-    reader: Reader, *, house_now: datetime, full: list[int], each: int, most: int
-) -> list[Claimed]:
+async def claim(reader: Reader, *, house_now: datetime, full: list[int], each: int, most: int) -> list[Claimed]:
     """Take what is due: at most `most`, at most `each` of an endpoint, none of the `full` ones."""
-    return await reader.all(
-        Claimed, CLAIM, reader.now, house_now, house_now + LEASE, full, each, most
-    )
+    return await reader.all(Claimed, CLAIM, reader.now, house_now, house_now + LEASE, full, each, most)
 
 
 NEXT_DUE = sql("""

@@ -4,10 +4,12 @@ A secret is `whsec_` and 32 letters and digits: the contract's verifiers use the
 Standard Webhooks libraries decode the part after the prefix from base64 to 24 bytes. Guest API 15.1.
 """
 
-import base64
 import hashlib
 import hmac
 from datetime import datetime
+from functools import lru_cache
+
+from standardwebhooks import Webhook
 
 from hospes.base import ids
 
@@ -24,12 +26,16 @@ def contract_signature(secret: str, body: bytes) -> str:
     return "sha256=" + hmac.digest(secret.encode(), body, hashlib.sha256).hex()
 
 
-def standard_headers(secrets: list[str], delivery_id: str, at: datetime, body: bytes) -> dict[str, str]:
+@lru_cache(maxsize=4096)
+def _signer(secret: str) -> Webhook:
+    return Webhook(secret)
+
+
+def standard_headers(secrets: list[str], delivery_id: str, at: datetime, body: str) -> dict[str, str]:
     """`webhook-id`, `webhook-timestamp` and `webhook-signature`, one signature for each secret."""
-    timestamp = str(int(at.timestamp()))
-    signed = f"{delivery_id}.{timestamp}.".encode() + body
-    signatures = [
-        "v1," + base64.b64encode(hmac.digest(base64.b64decode(secret.removeprefix(PREFIX)), signed, hashlib.sha256)).decode()
-        for secret in secrets
-    ]
-    return {"webhook-id": delivery_id, "webhook-timestamp": timestamp, "webhook-signature": " ".join(signatures)}
+    signatures = [_signer(secret).sign(delivery_id, at, body) for secret in secrets]
+    return {
+        "webhook-id": delivery_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }

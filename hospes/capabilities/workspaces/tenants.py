@@ -159,5 +159,3 @@ async def move_clock(
     if await database.fetchrow(MOVE_CLOCK, workspace_id, target) is None:
         raise Conflict(f"A sandbox's clock only moves forward; it is at {workspace.sandbox_at.isoformat()}.")
     return target
-
-

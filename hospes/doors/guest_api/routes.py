@@ -100,7 +100,13 @@ _CRM = [
         example={"text": "Prefers window seat."},
     ),
     _crm(
-        "GET", "/crm/events", crm.list_events, "events.read", query=shapes.EventQuery, answer=shapes.Entries, errors=(404,)
+        "GET",
+        "/crm/events",
+        crm.list_events,
+        "events.read",
+        query=shapes.EventQuery,
+        answer=shapes.Entries,
+        errors=(404,),
     ),
 ]
 
