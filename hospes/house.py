@@ -15,7 +15,7 @@ from hospes.base import db, migrate
 from hospes.base.clock import Clock, SystemClock
 from hospes.base.errors import HospesError, Misconfigured
 from hospes.base.jobs import Chore, Worker
-from hospes.base.secrets import Unreadable, Vault
+from hospes.base.secrets import Unreadable, Vault, same
 from hospes.base.settings import Settings
 from hospes.base.signals import Signals
 from hospes.capabilities import access, events, guests, webhooks, workspaces
@@ -24,8 +24,9 @@ from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
 from hospes.web import metrics
 from hospes.web.docs_page import Assets, DocsPage
-from hospes.web.door import Door, Services
+from hospes.web.door import Door, Entrance, Services
 from hospes.web.openapi import OpenApi
+from hospes.web.requests import Hosts
 
 # Every door by its base path.
 DOORS = {guest_api.BASE: guest_api}
@@ -76,7 +77,7 @@ class House:
         return await workspaces.instant(self.database, workspace_id, is_sandbox=is_sandbox, clock=self.clock)
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Starlette]:
+    async def serving(self) -> AsyncIterator[Entrance]:
         """The ASGI application, ready to answer."""
         await self.open()
         self.keyring = access.Keyring(self.database, "guest_api")
@@ -139,7 +140,7 @@ class House:
             await self.clock.sleep(_METER_SECONDS)
             await self.meter.write()
 
-    def _application(self) -> Starlette:
+    def _application(self) -> Entrance:
         assets = Assets()
         routes: list[Any] = [
             Route("/", _front),
@@ -150,30 +151,28 @@ class House:
         ]
         windows = access.windows.SlidingWindows(self.clock)
         proxies = access.addresses.Proxies(self.settings.trusted_proxies)
-        services = Services(self.database, self.clock, self.vault, self._instant_of)
+        hosts = Hosts(self.settings.public_url, self.settings.allowed_hosts)
+        services = Services(self.database, self.clock, self.vault, self._instant_of, hosts)
+        doors: dict[str, Door] = {}
         for base, contract in DOORS.items():
-            door = Door(
+            doors[base + "/"] = Door(
                 contract.__name__.rpartition(".")[2],
+                base,
                 contract.ROUTES,
                 guard=contract.Admission(self.keyring, windows, self.meter, proxies),
                 speech=contract.GuestSpeech(),
                 services=services,
                 extras={"vault": self.vault, "destinations": self.destinations},
             )
-            routes += [
-                Route(f"{base}/openapi.json", OpenApi(contract.ROUTES, title=contract.TITLE, base=base)),
-                Route(
-                    f"{base}/docs",
-                    DocsPage(
-                        assets,
-                        title=f"Hospes {contract.TITLE}",
-                        openapi_url="openapi.json",
-                        assets_url="../" * base.count("/") + "assets",
-                    ),
-                ),
-                Mount(base, door),
-            ]
-        return Starlette(routes=routes)
+            described = OpenApi(contract.ROUTES, title=contract.TITLE)
+            shown = DocsPage(
+                assets,
+                title=f"Hospes {contract.TITLE}",
+                openapi_url="openapi.json",
+                assets_url="../" * base.count("/") + "assets",
+            )
+            routes += [Route(f"{base}/openapi.json", described), Route(f"{base}/docs", shown)]
+        return Entrance(doors, Starlette(routes=routes))
 
     async def _instant_of(self, workspace_id: int, is_sandbox: bool) -> datetime:
         return await self.instant(workspace_id, is_sandbox) if is_sandbox else self.clock.now()
@@ -187,8 +186,11 @@ class House:
 
     async def _metrics(self, request: StarletteRequest) -> Response:
         token = self.settings.metrics_token
-        if token is not None and request.headers.get("authorization") != f"Bearer {token.get_secret_value()}":
+        given = request.headers.get("authorization", "")
+        if token is not None and not same(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
             return PlainTextResponse("Send the metrics token: Authorization: Bearer …\n", 401)
+        row = await self.database.fetchrow(WAITING)
+        metrics.WAITING.set(int(row[0]) if row else 0)
         return Response(metrics.page(), headers={"content-type": metrics.CONTENT_TYPE})
 
 
@@ -202,6 +204,9 @@ async def _alive(_request: StarletteRequest) -> Response:
 
 
 READY = db.sql("SELECT 1", across="asks whether the database answers")
+WAITING = db.sql(
+    "SELECT count(*) FROM webhook_deliveries WHERE due_at IS NOT NULL", across="one figure for the whole house"
+)
 KEY_CHECK = db.sql("SELECT secret_check FROM installation", across="belongs to the installation")
 SET_KEY_CHECK = db.sql(
     "UPDATE installation SET secret_check = $1 WHERE secret_check IS NULL", across="belongs to the installation"

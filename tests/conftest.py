@@ -70,7 +70,9 @@ def vault() -> Vault:
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(data_dir=tmp_path_factory.mktemp("data"), allow_loopback_webhooks=True, pool_size=16)
+    return Settings(
+        data_dir=tmp_path_factory.mktemp("data"), allow_loopback_webhooks=True, pool_size=16, allowed_hosts="testserver"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+import msgspec
 import structlog
 
 # What an event may say. Anything else is dropped, so that a value cannot slip in by accident.
@@ -20,10 +21,17 @@ def _only_allowed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
     return {name: value for name, value in event.items() if name in _ALLOWED}
 
 
+def _encoded(event: Any, **_ignored: Any) -> bytes:
+    return msgspec.json.encode(event)
+
+
 def configure(*, level: str, form: str) -> None:
     """`form` is `json`, `console`, or `auto`: console on a terminal. Logs go to standard error."""
     as_text = form == "console" or (form == "auto" and sys.stderr.isatty())
-    renderer: Any = structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer()
+    renderer: Any = structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer(_encoded)
+    factory: Any = (
+        structlog.PrintLoggerFactory(sys.stderr) if as_text else structlog.BytesLoggerFactory(sys.stderr.buffer)
+    )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -32,6 +40,6 @@ def configure(*, level: str, form: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper(), logging.INFO)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=factory,
         cache_logger_on_first_use=True,
     )

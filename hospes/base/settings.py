@@ -16,6 +16,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     secret_key: SecretStr | None = None
     public_url: str = "http://127.0.0.1:8000"
+    allowed_hosts: Annotated[str, NoDecode] = ""
     trusted_proxies: Annotated[str, NoDecode] = ""
     allow_loopback_webhooks: bool = False
     signature_header: str = "X-Nectifi-Signature"

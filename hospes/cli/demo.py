@@ -8,7 +8,7 @@ from datetime import timedelta
 import msgspec
 
 from hospes.base.db import Actor
-from hospes.capabilities import access, events, guests, places, workspaces
+from hospes.capabilities import access, guests, places, workspaces
 from hospes.house import House
 
 _ACTOR = Actor("demo", "Demo")
@@ -47,7 +47,6 @@ async def fill(house: House, installation_key: str) -> Credentials:
             time_zone="Europe/Paris",
             is_demo=True,
         )
-        await events.keep_partitions(house.database, house.clock.now())
         await _people(house, workspace.id)
     key = api_key(installation_key)
     if not await access.keys.is_known(house.database, key):

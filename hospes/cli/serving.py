@@ -11,7 +11,7 @@ from hospes.base import data_folder
 from hospes.base.errors import Misconfigured
 from hospes.base.postgres import EmbeddedPostgres
 from hospes.base.settings import Settings
-from hospes.capabilities import access
+from hospes.capabilities import access, events
 from hospes.cli import demo
 from hospes.cli.session import dsn_of, say, secret_key, vault_of
 from hospes.cli.supervisor import Child, Supervisor, bind
@@ -58,6 +58,8 @@ async def _prepare(settings: Settings, *, with_demo: bool) -> str | None:
     house = House(settings, dsn, vault_of(settings))
     await house.open()
     try:
+        # Before the first event: a month that has rows in the default partition gets none of its own.
+        await events.keep_partitions(house.database, house.clock.now())
         credentials = await demo.fill(house, secret_key(settings)) if with_demo else None
         await _refuse_demo_in_public(house, secret_key(settings))
         return credentials.api_key if credentials else None

@@ -18,7 +18,7 @@ from hospes.base.secrets import Vault
 from hospes.capabilities.access import idempotency
 from hospes.web import metrics
 from hospes.web.decode import BodyDecoder, Fault, Malformed
-from hospes.web.requests import Receive, Refusal, Request, Scope, Send, json_content
+from hospes.web.requests import Hosts, Receive, Refusal, Request, Scope, Send, json_content
 from hospes.web.routes import Compiled, Match, Route, Table
 from hospes.web.values import QueryDecoder, identifier
 
@@ -73,6 +73,7 @@ class Services(msgspec.Struct, frozen=True):
     clock: Clock
     vault: Vault
     instant: Callable[[int, bool], Any]
+    hosts: Hosts
 
 
 class _Once(msgspec.Struct, frozen=True):
@@ -97,6 +98,7 @@ class Door:
     def __init__(
         self,
         name: str,
+        base: str,
         routes: list[Route],
         *,
         guard: Guard,
@@ -104,8 +106,9 @@ class Door:
         services: Services,
         extras: Mapping[str, Any],
     ) -> None:
-        """`extras` are further arguments that handlers may ask for by name."""
+        """`base` is the path it stands under. `extras` are further arguments that handlers may ask for by name."""
         self.name = name
+        self._base = base
         self.table = Table(routes)
         self._guard = guard
         self._speech = speech
@@ -116,12 +119,11 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = self._services.clock.monotonic()
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        request = Request(scope, receive, path, self._services.clock.now())
+        request = Request(scope, receive, scope["path"].removeprefix(self._base), self._services.clock.now())
         template = "unmatched"
         headers: dict[str, str] = {}
         try:
-            request.check()
+            request.check(self._services.hosts)
             match = self._matched(request)
             template = match.route.route.path
             caller, headers = await self._guard.admit(request, match.route.route)
@@ -256,6 +258,24 @@ class Door:
         await send({"type": "http.response.body", "body": body})
 
 
+class Entrance:
+    """The whole server: calls go straight to their door, pages to everything else."""
+
+    def __init__(self, doors: Mapping[str, Door], pages: Any) -> None:
+        """`doors` by their base path with a slash at its end. Pages under it keep their own paths."""
+        self._doors = tuple(doors.items())
+        self._pages = pages
+        self._paths_of_pages = {route.path for route in pages.routes}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in self._paths_of_pages:
+            for base, door in self._doors:
+                if scope["path"].startswith(base):
+                    await door(scope, receive, send)
+                    return
+        await self._pages(scope, receive, send)
+
+
 def _bare(key: str) -> str:
     """The header's key, bare or as the quoted string of the IETF draft."""
     return key[1:-1] if len(key) >= 2 and key[0] == key[-1] == '"' else key
@@ -273,4 +293,4 @@ def _where(error: BaseException) -> str:
     return f"{trace.tb_frame.f_code.co_filename.rpartition('/hospes/')[2]}:{trace.tb_lineno}" if trace else "?"
 
 
-__all__ = ["Answer", "Caller", "Door", "Guard", "Route", "Services", "Speech"]
+__all__ = ["Answer", "Caller", "Door", "Entrance", "Guard", "Route", "Services", "Speech"]

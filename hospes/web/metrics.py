@@ -13,7 +13,6 @@ SECONDS = Histogram(
     ["door"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-DELIVERIES = Counter("hospes_webhook_attempts_total", "Webhook requests sent, by outcome.", ["outcome"])
 WAITING = Gauge("hospes_webhook_deliveries_waiting", "Webhook deliveries that wait to be sent.")
 
 

@@ -105,10 +105,9 @@ _KEY = {
 class OpenApi:
     """Serves the document. It is made once."""
 
-    def __init__(self, routes: Sequence[Route], *, title: str, base: str) -> None:
+    def __init__(self, routes: Sequence[Route], *, title: str) -> None:
         self.document = document(routes, title=title)
         self._body = msgspec.json.encode(self.document)
-        self._base = base
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = {"access-control-allow-origin": "*", "x-content-type-options": "nosniff"}

@@ -5,8 +5,10 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from hospes.base import ids
+from hospes.capabilities.access import addresses
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -17,7 +19,8 @@ _BODY_SECONDS = 15.0
 
 _ONCE = (b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key", b"x-request-id")
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_HOST = re.compile(rb"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_HOST = re.compile(rb"([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_MOST_HOSTS_SEEN = 1000
 
 
 class Refusal(Exception):
@@ -28,6 +31,31 @@ class Refusal(Exception):
         self.detail = detail
         self.headers = headers or {}
         super().__init__(status)
+
+
+class Hosts:
+    """The names this server answers to: its public one, loopback, plain addresses, and configured ones."""
+
+    def __init__(self, public_url: str, more: str = "") -> None:
+        """`more` lists further names, separated by commas."""
+        names = [urlsplit(public_url).hostname or "", "localhost", *(name.strip() for name in more.split(","))]
+        self._names = {name.lower().encode() for name in names if name}
+        self._seen: dict[bytes, bool] = {}
+
+    def admits(self, host: bytes) -> bool:
+        known = self._seen.get(host)
+        if known is None:
+            known = self._judge(host)
+            if len(self._seen) < _MOST_HOSTS_SEEN:
+                self._seen[host] = known
+        return known
+
+    def _judge(self, host: bytes) -> bool:
+        found = _HOST.fullmatch(host)
+        if not found:
+            return False
+        name = found[1].lower().removesuffix(b".")
+        return name in self._names or addresses.parsed(name.strip(b"[]").decode()) is not None
 
 
 class Request:
@@ -53,14 +81,14 @@ class Request:
             self.headers[name] = value
         self.id = self._identity(now)
 
-    def check(self) -> None:
+    def check(self, hosts: "Hosts") -> None:
         """Raises Refusal 400 for a missing, doubled or foreign `Host` and for a doubled security header."""
         for name in self.repeated:
             if name in _ONCE:
                 raise Refusal(400, f"The header {name.decode('latin-1')} was sent twice.")
         host = self.headers.get(b"host")
-        if host is None or not _HOST.fullmatch(host):
-            raise Refusal(400, "The Host header is missing or not valid.")
+        if host is None or not hosts.admits(host):
+            raise Refusal(400, "The Host header is missing, not valid, or names another server.")
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)

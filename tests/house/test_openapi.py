@@ -5,7 +5,6 @@ import re
 from typing import Any
 
 import pytest
-import schemathesis
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.types import ASGIApp
 

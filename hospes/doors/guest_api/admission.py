@@ -25,18 +25,24 @@ class Admission:
     async def admit(self, request: Request, route: Route) -> tuple[Caller, dict[str, str]]:
         """Raises Refusal 401, 403 or 429; refused calls do not count towards the quota."""
         caller = await self._known(request)
+        used, quota = await self._meter.used(caller.workspace_id), caller.monthly_quota
+        usage = _usage(used, quota)
         address = self._proxies.client(request.peer, request.header(b"x-forwarded-for"))
         if not caller.allowlist.admits(address):
-            raise Refusal(403, "IP address not allowed for this API key")
+            raise Refusal(403, "IP address not allowed for this API key", usage)
         wait = self._windows.take(caller.key_id, caller.rate_limit)
         if wait:
-            raise Refusal(429, "Rate limit exceeded for this API key", {"retry-after": str(wait)})
-        headers = await self._metered(caller)
+            raise Refusal(429, "Rate limit exceeded for this API key", {"retry-after": str(wait), **usage})
+        if quota is not None and used >= quota and caller.quota_is_hard:
+            seconds = str(self._meter.seconds_left())
+            raise Refusal(429, "api_monthly_quota_exceeded", {"retry-after": seconds, **usage})
+        self._meter.add(caller.workspace_id)
+        usage = _usage(used + 1, quota)
         if route.scope not in caller.held:
-            raise Refusal(403, f"Missing required scope: {route.printed_scope}", headers)
+            raise Refusal(403, f"Missing required scope: {route.printed_scope}", usage)
         if route.module not in caller.modules:
-            raise Refusal(403, f"Entitlement required: {route.module}", headers)
-        return caller, headers
+            raise Refusal(403, f"Entitlement required: {route.module}", usage)
+        return caller, usage
 
     async def _known(self, request: Request) -> Caller:
         header = request.header(b"authorization")
@@ -50,23 +56,10 @@ class Admission:
             raise Refusal(401, "Invalid or revoked API key", _CHALLENGE)
         return caller
 
-    async def _metered(self, caller: Caller) -> dict[str, str]:
-        used = await self._meter.used(caller.workspace_id)
-        quota = caller.monthly_quota
-        if quota is None:
-            self._meter.add(caller.workspace_id)
-            return {"x-api-usage-percent": "0"}
-        if used >= quota and caller.quota_is_hard:
-            raise Refusal(
-                429,
-                "api_monthly_quota_exceeded",
-                {"retry-after": str(self._meter.seconds_left()), **_usage(used, quota)},
-            )
-        self._meter.add(caller.workspace_id)
-        return _usage(used + 1, quota)
 
-
-def _usage(used: int, quota: int) -> dict[str, str]:
+def _usage(used: int, quota: int | None) -> dict[str, str]:
+    if quota is None:
+        return {"x-api-usage-percent": "0"}
     percent = used * 100 // quota
     headers = {"x-api-usage-percent": str(percent)}
     if percent >= _EXCEEDED:
