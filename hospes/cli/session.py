@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import hashlib
 import json
 import os
+import pwd
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from hospes.base import data_folder, ids
+from hospes.base import data_folder, ids, postgres_home
 from hospes.base.errors import HospesError, Misconfigured
 from hospes.base.postgres import EmbeddedPostgres
 from hospes.base.secrets import Vault, vault_from
@@ -106,7 +108,25 @@ def with_house(settings: Settings, work: Callable[[House], Awaitable[T]]) -> T:
 def settings_for(data_dir: Path | None) -> Settings:
     """The environment's settings, with the folder that was asked for. Raises Misconfigured."""
     try:
-        return Settings() if data_dir is None else Settings(data_dir=data_dir)
+        settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     except ValueError as error:
         first = str(error).splitlines()
         raise Misconfigured(f"A setting is not valid: {' '.join(line.strip() for line in first[1:3])}") from None
+    return settings if "data_dir" in settings.model_fields_set else _reachable(settings)
+
+
+def _reachable(settings: Settings) -> Settings:
+    """Root's own folders are barred to the user that PostgreSQL runs as: then the data goes to /var/lib.
+
+    Only for a folder that nobody chose; each checkout has one of its own.
+    """
+    folder = settings.data_dir.resolve()
+    if os.geteuid() != 0 or settings.database_url is not None or folder.exists():
+        return settings
+    account = pwd.getpwnam("nobody")
+    barred = postgres_home.first_barred(folder.parent, postgres_home.Account(account.pw_uid, account.pw_gid))
+    if barred is None:
+        return settings
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
+    other = Path("/var/lib/hospes") / f"{folder.parent.name}-{digest}"
+    return settings.model_copy(update={"data_dir": other})

@@ -1,58 +1,93 @@
 """The sliding window: at most so many calls of a key in any minute, exactly. Guest API 4.
 
-One window a process. `hospes serve --workers N` therefore admits up to N times the limit of a key
-whose calls spread over all N (case L5); one worker, the default, is exact.
+Instants are whole microseconds of the monotonic clock: comparisons are exact, and a jump of the
+wall clock changes nothing (case L22).
+
+What decides is the call that was let through `limit` calls ago. If it has left the window, fewer
+than `limit` are left in it, and a call may pass; if not, its leaving is the instant to wait for.
+Refused calls leave no trace (case L8), and a changed limit looks at another call (case L10).
 """
 
-from collections import OrderedDict, deque
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Hashable
-from math import ceil
+from typing import Protocol
 
 from hospes.base.clock import Clock
 
 WINDOW_SECONDS = 60.0
+MICROSECONDS = 1_000_000
+
 _MOST_KEYS = 100_000
+_TRIM_EVERY = 64
+
+
+class Windows(Protocol):
+    """Who may call, in one process (`SlidingWindows`) or in several (`shared_windows.SharedWindows`)."""
+
+    def take(self, key: Hashable, limit: int) -> int:
+        """0 when the call may pass, and is counted; else whole seconds, at least 1, until one may.
+
+        `limit` is 1 to 10,000 calls a window. Waiting that long succeeds unless somebody else took
+        the place; waiting a second less never does (case L13).
+        """
+        ...
+
+    def remaining(self, key: Hashable, limit: int) -> int:
+        """How many calls would pass now."""
+        ...
 
 
 class SlidingWindows:
-    """The instants of the calls let through in the last minute, by key.
+    """The instants of the calls let through, by key: 8 bytes for each call in the window.
 
-    Time is monotonic, so a jump of the wall clock changes nothing (case L22). Refused calls leave
-    no trace (case L8).
+    Keys stand in the order of their last call. A new key pushes out up to two that have fallen
+    silent, and at `most_keys` the one silent for longest, so memory is bounded and no call waits
+    for a sweep (case L12).
     """
 
-    def __init__(self, clock: Clock, *, most_keys: int = _MOST_KEYS) -> None:
-        self._now = clock.monotonic
+    def __init__(self, clock: Clock, *, window_seconds: float = WINDOW_SECONDS, most_keys: int = _MOST_KEYS) -> None:
+        self._monotonic = clock.monotonic
+        self._width = round(window_seconds * MICROSECONDS)
         self._most_keys = most_keys
-        self._windows: OrderedDict[Hashable, deque[float]] = OrderedDict()
+        self._passed: OrderedDict[Hashable, array[int]] = OrderedDict()
 
     def take(self, key: Hashable, limit: int) -> int:
-        """0 when the call may pass; else the whole seconds after which one certainly may."""
-        now = self._now()
-        window = self._windows.get(key)
-        if window is None:
-            window = self._begin(key)
+        """As `Windows.take`."""
+        now = round(self._monotonic() * MICROSECONDS)
+        passed = self._passed.get(key)
+        if passed is None:
+            passed = self._begin(key, now)
         else:
-            gone = now - WINDOW_SECONDS
-            while window and window[0] <= gone:
-                window.popleft()
-        if len(window) < limit:
-            window.append(now)
-            return 0
-        # A place frees when the call that is `limit` calls back leaves the window.
-        return max(1, ceil(window[-limit] + WINDOW_SECONDS - now))
+            self._passed.move_to_end(key)
+        count = len(passed)
+        if count >= limit:
+            wait = passed[-limit] + self._width - now
+            if wait > 0:
+                return -(-wait // MICROSECONDS)
+        if not count % _TRIM_EVERY:
+            del passed[: bisect_right(passed, now - self._width)]
+        passed.append(now)
+        return 0
 
-    def _begin(self, key: Hashable) -> deque[float]:
-        # New keys push out the longest known ones whose window is over: two looked at for each added.
-        gone = self._now() - WINDOW_SECONDS
-        for _ in range(min(2, len(self._windows))):
-            oldest, window = next(iter(self._windows.items()))
-            if len(self._windows) < self._most_keys and window and window[-1] > gone:
-                self._windows.move_to_end(oldest)
-            else:
-                del self._windows[oldest]
-        window = self._windows[key] = deque()
-        return window
+    def remaining(self, key: Hashable, limit: int) -> int:
+        """As `Windows.remaining`."""
+        passed = self._passed.get(key)
+        if passed is None:
+            return limit
+        gone = round(self._monotonic() * MICROSECONDS) - self._width
+        return max(0, limit - (len(passed) - bisect_right(passed, gone)))
 
     def __len__(self) -> int:
-        return len(self._windows)
+        """How many keys are remembered."""
+        return len(self._passed)
+
+    def _begin(self, key: Hashable, now: int) -> "array[int]":
+        for _ in range(min(2, len(self._passed))):
+            silent = next(iter(self._passed))
+            if self._passed[silent][-1] > now - self._width and len(self._passed) < self._most_keys:
+                break
+            del self._passed[silent]
+        passed = self._passed[key] = array("q")
+        return passed

@@ -3,7 +3,7 @@
 import msgspec
 
 from hospes.base.db import Reader, Statement, sql
-from hospes.capabilities.guests import counts
+from hospes.capabilities.guests import counts, marks
 from hospes.capabilities.guests.folding import fold
 from hospes.capabilities.guests.profile import COLUMNS, Guest
 
@@ -70,24 +70,14 @@ COUNTS = _for_every_choice(
     SELECT count(*) FROM guests g WHERE g.workspace_id = $1 AND g.merged_into IS NULL{_conditions(names, 2)}
 """)  # noqa: S608
 )
-# $2 limit, $3 how many guests are older than the page's first, or as old.
+# $2 limit, $3 and $4 the mark, $5 how far behind it.
 FROM_MARK = sql(f"""
     SELECT {COLUMNS}
       FROM (SELECT g.id
-              FROM guests g,
-                   (SELECT rank, created_at, guest_id
-                      FROM guest_marks
-                     WHERE workspace_id = $1 AND rank >= $3
-                     ORDER BY rank
-                     LIMIT 1) mark
-             WHERE g.workspace_id = $1 AND g.merged_into IS NULL
-               AND (g.created_at, g.id) <= (mark.created_at, mark.guest_id)
+              FROM guests g
+             WHERE g.workspace_id = $1 AND g.merged_into IS NULL AND (g.created_at, g.id) <= ($3, $4)
              {_ORDER}
-             LIMIT $2 OFFSET (SELECT rank - $3
-                                FROM guest_marks
-                               WHERE workspace_id = $1 AND rank >= $3
-                               ORDER BY rank
-                               LIMIT 1)) page
+             LIMIT $2 OFFSET $5) page
       JOIN guests g ON g.workspace_id = $1 AND g.id = page.id
      {_ORDER}
 """)  # noqa: S608
@@ -112,9 +102,10 @@ async def list_page(reader: Reader, wanted: Wanted, *, limit: int, offset: int) 
     if offset >= total:
         return Page([], total)
     if not filters and offset > _NEAR:
-        guests = await reader.all(Guest, FROM_MARK, limit, total - offset)
-        if guests:
-            return Page(guests, total)
+        mark = await marks.nearest(reader, total - offset)
+        if mark is not None:
+            behind = mark.rank - (total - offset)
+            return Page(await reader.all(Guest, FROM_MARK, limit, mark.created_at, mark.guest_id, behind), total)
     return Page(await reader.all(Guest, PAGES[tuple(filters)], limit, offset, *filters.values()), total)
 
 

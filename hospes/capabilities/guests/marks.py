@@ -6,7 +6,9 @@ STRIDE guests a mark remembers a rank; a page at any offset starts at the neares
 
 from datetime import datetime, timedelta
 
-from hospes.base.db import Database, Tx, sql
+import msgspec
+
+from hospes.base.db import Database, Reader, Tx, sql
 from hospes.capabilities import workspaces
 
 STRIDE = 1000
@@ -39,6 +41,28 @@ async def extend(database: Database, workspace: workspaces.Workspace, now: datet
     """Set marks over guests that came since the last one. Sandboxes go without: their clock jumps."""
     if not workspace.is_sandbox:
         await database.execute(EXTEND, workspace.id, now - _SETTLED, STRIDE)
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """The guest whose rank, counted from the oldest, is `rank`."""
+
+    rank: int
+    created_at: datetime
+    guest_id: int
+
+
+NEAREST = sql("""
+    SELECT rank, created_at, guest_id
+      FROM guest_marks
+     WHERE workspace_id = $1 AND rank >= $2
+     ORDER BY rank
+     LIMIT 1
+""")
+
+
+async def nearest(reader: Reader, rank: int) -> Mark | None:
+    """The first mark at or before (in the list) the guest of this rank."""
+    return await reader.find(Mark, NEAREST, rank)
 
 
 FORGET = sql("DELETE FROM guest_marks WHERE workspace_id = $1 AND (created_at, guest_id) >= ($2, $3)")
