@@ -43,11 +43,25 @@ _METER_SECONDS = 1.0
 class House:
     """Everything that one process holds: the database, the doors, the worker."""
 
-    def __init__(self, settings: Settings, dsn: str, vault: Vault, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        dsn: str,
+        vault: Vault,
+        *,
+        clock: Clock | None = None,
+        shared_memory: int | None = None,
+    ) -> None:
+        """`shared_memory` is where the processes of one server count a key's calls together."""
         self.settings = settings
         self.dsn = dsn
         self.vault = vault
         self.clock = clock or SystemClock()
+        self.windows: access.windows.Windows = (
+            access.windows.SlidingWindows(self.clock)
+            if shared_memory is None
+            else access.shared_windows.SharedWindows(shared_memory, self.clock)
+        )
         self.destinations = Destinations(
             allow_loopback=settings.allow_loopback_webhooks,
             own_url=settings.public_url,
@@ -149,7 +163,6 @@ class House:
             Route("/metrics", self._metrics),
             Mount("/assets", assets),
         ]
-        windows = access.windows.SlidingWindows(self.clock)
         proxies = access.addresses.Proxies(self.settings.trusted_proxies)
         hosts = Hosts(self.settings.public_url, self.settings.allowed_hosts)
         services = Services(self.database, self.clock, self.vault, self._instant_of, hosts)
@@ -159,7 +172,7 @@ class House:
                 contract.__name__.rpartition(".")[2],
                 base,
                 contract.ROUTES,
-                guard=contract.Admission(self.keyring, windows, self.meter, proxies),
+                guard=contract.Admission(self.keyring, self.windows, self.meter, proxies),
                 speech=contract.GuestSpeech(),
                 services=services,
                 extras={"vault": self.vault, "destinations": self.destinations},

@@ -47,7 +47,8 @@ def main() -> None:
     logs.configure(level=settings.log_level, form=settings.log_format)
     lifeline.watch()
     with told():
-        house = House(settings, dsn_of(settings), vault_of(settings))
+        memory = int(rest[1]) if len(rest) > 1 else None
+        house = House(settings, dsn_of(settings), vault_of(settings), shared_memory=memory)
         if kind == "api":
             uvloop.run(_serve(house, socket.socket(fileno=int(rest[0]))))
         else:

@@ -28,9 +28,10 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker
             if postgres:
                 postgres.start()
             key = asyncio.run(_prepare(settings, with_demo=with_demo))
+            # Several processes count a key's calls together; one does without.
+            fds = [listening.fileno()] + ([access.shared_windows.create()] if workers > 1 else [])
             children = [
-                _child(settings, f"api {number + 1}", ["api", str(listening.fileno())], listening.fileno())
-                for number in range(workers)
+                _child(settings, f"api {number + 1}", ["api", *map(str, fds)], *fds) for number in range(workers)
             ]
             if with_worker:
                 children.append(_child(settings, "worker", ["worker"]))

@@ -45,10 +45,8 @@ KNOWN = frozenset(HOLDS)
 def _wildcards() -> dict[str, frozenset[str]]:
     """`module:*` holds what the module's colon scopes hold together, `*` everything."""
     modules = {scope.partition(":")[0] for scope in KNOWN if ":" in scope}
-    wildcards = {
-        f"{module}:*": _united(scope for scope in KNOWN if scope.startswith(f"{module}:")) for module in modules
-    }
-    return {EVERYTHING: _united(KNOWN), **wildcards}
+    of_modules = {f"{name}:*": _united(scope for scope in KNOWN if scope.startswith(f"{name}:")) for name in modules}
+    return {EVERYTHING: _united(KNOWN), **of_modules}
 
 
 def _united(scopes: Iterable[str]) -> frozenset[str]:

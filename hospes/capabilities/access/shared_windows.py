@@ -4,8 +4,8 @@ Shared memory holds 512 sets of 8 windows. A key belongs to one set, and whoever
 holds the set's lock: a byte of the memory's file, locked with fcntl. A window is a ring of the
 instants let through, and a count of them:
 
-    sets     512 × | fingerprint × 8 | count × 8 |
-    rings   4096 × | instant × 10,000, padded to pages |
+    sets     512 x | fingerprint x 8 | count x 8 |
+    rings   4096 x | instant x 10,000, padded to pages |
 
 When a process is killed in the middle (kill -9), the kernel lets go of its lock, and what it leaves
 is true: the count is written last, by one aligned store, so a call counts entirely or not at all,

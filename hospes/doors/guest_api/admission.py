@@ -4,7 +4,7 @@ from hospes.capabilities.access import Caller, Keyring
 from hospes.capabilities.access.addresses import Proxies
 from hospes.capabilities.access.keys import PREFIX
 from hospes.capabilities.access.metering import Meter
-from hospes.capabilities.access.windows import SlidingWindows
+from hospes.capabilities.access.windows import Windows
 from hospes.web.requests import Refusal, Request
 from hospes.web.routes import Route
 
@@ -16,7 +16,7 @@ _CHALLENGE = {"www-authenticate": "Bearer"}
 
 
 class Admission:
-    def __init__(self, keyring: Keyring, windows: SlidingWindows, meter: Meter, proxies: Proxies) -> None:
+    def __init__(self, keyring: Keyring, windows: Windows, meter: Meter, proxies: Proxies) -> None:
         self._keyring = keyring
         self._windows = windows
         self._meter = meter
