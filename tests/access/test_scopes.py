@@ -5,6 +5,7 @@ import pytest
 from hospes.base.errors import Invalid
 from hospes.capabilities.access import scopes
 from hospes.doors.guest_api.routes import ROUTES
+from hospes.web.routes import Route
 
 CRM_WRITE = "crm:write crm:* crm.write"
 CRM_READ = f"crm:read crm.read {CRM_WRITE}"
@@ -95,7 +96,7 @@ def test_the_table_of_needs_agrees_with_the_contract(endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_every_route_needs_what_the_contract_says_and_prints_a_scope_that_helps(route) -> None:
+def test_every_route_needs_what_the_contract_says_and_prints_a_scope_that_helps(route: Route) -> None:
     endpoint = f"{route.method} {route.path.replace('/crm/webhooks', '/webhooks')}"
 
     if endpoint in TABLE:
