@@ -11,7 +11,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from hospes.base import db, migrate
+from hospes.base import db, ids, migrate
 from hospes.base.clock import Clock, SystemClock
 from hospes.base.errors import HospesError, Misconfigured
 from hospes.base.jobs import Chore, Worker
@@ -66,19 +66,21 @@ class House:
             allow_loopback=settings.allow_loopback_webhooks,
             own_url=settings.public_url,
         )
+        self._real: set[int] = set()
         self.database: db.Database
         self.keyring: access.Keyring
         self.meter: access.metering.Meter
         self.signals: Signals
         self.worker: Worker | None = None
 
-    async def open(self) -> None:
+    async def open(self, *, is_patient: bool = True) -> None:
         """Connect. Raises Busy when the database cannot be reached, Misconfigured for another key."""
         self.database = await db.connect(
             self.dsn,
             clock=self.clock,
             size=self.settings.pool_size,
             statement_timeout_ms=self.settings.statement_timeout_ms,
+            is_patient=is_patient,
         )
         self.database.reactions = REACTIONS
         await check_key(self.database, self.vault)
@@ -86,9 +88,14 @@ class House:
     async def close(self) -> None:
         await self.database.close()
 
-    async def instant(self, workspace_id: int, is_sandbox: bool = True) -> datetime:
-        """A workspace's present."""
-        return await workspaces.instant(self.database, workspace_id, is_sandbox=is_sandbox, clock=self.clock)
+    async def instant(self, workspace_id: int) -> datetime:
+        """A workspace's present. Whether it is a sandbox never changes, so that is asked once."""
+        if workspace_id in self._real:
+            return self.clock.now()
+        at = await workspaces.find_sandbox_instant(self.database, workspace_id)
+        if at is None:
+            self._real.add(workspace_id)
+        return at or self.clock.now()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Entrance]:
@@ -114,7 +121,7 @@ class House:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[Worker]:
         """The worker, ready to run."""
-        await self.open()
+        await self.open(is_patient=False)
         async with Outbound(self.destinations, self.clock) as outbound:
             courier = JOBS[webhooks.JOB](
                 self.database,
@@ -122,9 +129,11 @@ class House:
                 self.clock,
                 outbound,
                 instant=self.instant,
+                name=self.settings.worker_name or ids.token("worker-", 16),
                 signature_header=self.settings.signature_header,
             )
             worker = self.worker = Worker({webhooks.JOB: courier}, self._chores(), self.clock)
+            await courier.take_over()
             courier.on_room = lambda workspace_id: worker.wake(workspace_id, webhooks.JOB)
             signals = Signals(self.dsn, self.clock, on_wake=worker.wake)
             await signals.start()
@@ -188,7 +197,7 @@ class House:
         return Entrance(doors, Starlette(routes=routes))
 
     async def _instant_of(self, workspace_id: int, is_sandbox: bool) -> datetime:
-        return await self.instant(workspace_id, is_sandbox) if is_sandbox else self.clock.now()
+        return await self.instant(workspace_id) if is_sandbox else self.clock.now()
 
     async def _ready(self, _request: StarletteRequest) -> Response:
         try:

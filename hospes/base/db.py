@@ -304,24 +304,28 @@ async def _keep(_connection: asyncpg.Connection) -> None:
     """No reset query: no session state travels through the pool, which gives 1.28 times the reads."""
 
 
-async def connect(
-    dsn: str, *, clock: Clock, size: int, statement_timeout_ms: int, application: str = "hospes", smallest: int = 1
-) -> Database:
-    """Open a pool of at most `size` connections. Raises Busy when the server cannot be reached."""
+async def connect(dsn: str, *, clock: Clock, size: int, statement_timeout_ms: int, is_patient: bool = True) -> Database:
+    """Open a pool of at most `size` connections. Raises Busy when the server cannot be reached.
+
+    One that is not patient does not wait for its commits to reach the disk: for a worker, whose
+    writes say what was sent. A crash of the database may lose the last of them, and then the same
+    delivery is sent once more under the same id; nothing that was committed elsewhere is lost.
+    """
     try:
         pool = await asyncpg.create_pool(
             dsn,
-            min_size=min(smallest, size),
+            min_size=1,
             max_size=size,
             init=_prepare_connection,
             reset=_keep,
             command_timeout=statement_timeout_ms / 1000 + 5,
             server_settings={
-                "application_name": application,
+                "application_name": "hospes",
                 "statement_timeout": str(statement_timeout_ms),
                 "idle_in_transaction_session_timeout": "60000",
                 "timezone": "UTC",
                 "jit": "off",
+                **({} if is_patient else {"synchronous_commit": "off"}),
             },
         )
     except _DATABASE_ERRORS as error:

@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[str, NoDecode] = ""
     allow_loopback_webhooks: bool = False
     signature_header: str = "X-Nectifi-Signature"
+    worker_name: str = ""
     pool_size: int = Field(default=10, ge=2, le=200)
     statement_timeout_ms: int = Field(default=15_000, ge=100)
     log_level: str = "info"

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hospes.base import data_folder
+from hospes.base import data_folder, ids
 from hospes.base.errors import Misconfigured
 from hospes.base.postgres import EmbeddedPostgres
 from hospes.base.settings import Settings
@@ -87,7 +87,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def _child(settings: Settings, name: str, arguments: list[str], *fds: int) -> Child:
-    environment = {"HOSPES_DATA_DIR": str(Path(settings.data_dir).resolve())}
+    # A worker that is started again takes over from the one that died: they share a name.
+    environment = {"HOSPES_DATA_DIR": str(Path(settings.data_dir).resolve()), "HOSPES_WORKER_NAME": ids.token("", 16)}
     return Child(name, [sys.executable, "-m", "hospes.cli.children", *arguments], environment, fds)
 
 

@@ -327,12 +327,13 @@ CREATE TABLE webhook_deliveries (
     resumes_at      timestamptz,
     -- On the house's clock, not the workspace's: a worker holds it until then.
     claimed_until   timestamptz,
+    claimed_by      text,
     created_at      timestamptz NOT NULL,
     PRIMARY KEY (workspace_id, id),
     CONSTRAINT webhook_deliveries_once UNIQUE (workspace_id, endpoint_id, position),
     CONSTRAINT webhook_deliveries_endpoint FOREIGN KEY (workspace_id, endpoint_id)
         REFERENCES webhook_endpoints (workspace_id, id) ON DELETE CASCADE
-);
+) WITH (fillfactor = 70);
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (workspace_id, endpoint_id, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_newest ON webhook_deliveries (workspace_id, endpoint_id, created_at DESC, id DESC);
 

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from hospes.base.errors import Invalid, Misconfigured
-from hospes.capabilities.access.addresses import Allowlist, Proxies, bucket, parsed
+from hospes.capabilities.access.addresses import Allowlist, Proxies, _parsed, bucket, parsed
 
 FRONT = "10.0.0.1"
 SECOND = "10.0.0.2"
@@ -175,16 +175,25 @@ def test_long_texts_are_no_addresses_and_are_not_remembered() -> None:
     longest = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255"
 
     assert parsed(longest) is not None
+    remembered = _parsed.cache_info().currsize
+
     assert parsed("0" + longest) is None
+    assert _parsed.cache_info().currsize == remembered
+
+
+def bucket_of(text: str) -> tuple[int, int]:
+    address = parsed(text)
+    assert address is not None
+    return bucket(address)
 
 
 def test_all_addresses_of_a_64_share_a_bucket_and_no_two_ipv4_addresses_do() -> None:
     network = int(ip_address("2001:db8:1:2::"))
-    home = {bucket(parsed(str(ip_address(network + number)))) for number in range(10_000)}
-    cafe = {bucket(parsed(f"203.0.113.{number}")) for number in range(256)}
+    home = {bucket_of(str(ip_address(network + number * 2**50))) for number in range(10_000)}
+    cafe = {bucket_of(f"203.0.113.{number}") for number in range(256)}
 
     assert len(home) == 1
     assert len(cafe) == 256
-    assert bucket(parsed("2001:db8:1:3::")) not in home
-    assert bucket(parsed("::ffff:203.0.113.7")) in cafe
-    assert bucket(parsed("::")) != bucket(parsed("0.0.0.0"))
+    assert bucket_of("2001:db8:1:3::") not in home
+    assert bucket_of("::ffff:203.0.113.7") in cafe
+    assert bucket_of("::") != bucket_of("0.0.0.0")

@@ -19,10 +19,12 @@ from hospes.capabilities.webhooks import endpoints, outbox, plan
 from hospes.capabilities.webhooks.outbox import Claimed
 from hospes.capabilities.webhooks.signing import contract_signature, standard_headers
 
-# How many requests one endpoint gets at once from one worker, and how many are claimed ahead.
-AT_ONCE = 16
-_AHEAD = 48
-_MOST_IN_HAND = 512
+# How many requests one endpoint gets at once from one worker; how many more are claimed ahead, and
+# with how many in hand no more are claimed.
+AT_ONCE = 20
+_AHEAD = 80
+_ENOUGH = 60
+_MOST_IN_HAND = 1000
 _TIMEOUT_SECONDS = 10.0
 
 _ACTOR = Actor("worker", "webhooks")
@@ -81,9 +83,15 @@ class Courier:
         sender: Sender,
         *,
         instant: Callable[[int], Awaitable[datetime]],
+        name: str,
         signature_header: str = "X-Nectifi-Signature",
     ) -> None:
-        """`instant(workspace_id)` tells a workspace's present."""
+        """`instant(workspace_id)` tells a workspace's present.
+
+        No two couriers that live at the same time have one `name`; one that takes the place of
+        another has its name, and sends again what that one had in hand.
+        """
+        self._name = name
         self._database = database
         self._clock = clock
         self._sender = sender
@@ -104,10 +112,11 @@ class Courier:
             full = [
                 endpoint
                 for (owner, endpoint), held in self._in_hand.items()
-                if owner == workspace_id and held >= AT_ONCE
+                if owner == workspace_id and held >= _ENOUGH
             ]
             claimed = await outbox.claim(
                 self._database.reader(workspace_id, now=now, actor=_ACTOR),
+                by=self._name,
                 house_now=self._clock.now(),
                 full=full,
                 each=_AHEAD,
@@ -120,7 +129,12 @@ class Courier:
         reader = self._database.reader(workspace_id, now=self._clock.now(), actor=_ACTOR)
         return await reader.value(outbox.NEXT_DUE)  # type: ignore[no-any-return]
 
+    async def take_over(self) -> None:
+        """Let go of what an earlier courier of this name had in hand when it died."""
+        await outbox.release(self._database, self._name)
+
     async def waiting(self) -> list[int]:
+        """As `Job.waiting`."""
         return await outbox.waiting(self._database)
 
     async def settle(self) -> None:
@@ -151,7 +165,7 @@ class Courier:
                 del self._in_hand[place]
                 self._gates.pop(place, None)
                 self.on_room(workspace_id)
-            elif self._in_hand[place] == AT_ONCE - 1:
+            elif self._in_hand[place] == _ENOUGH - 1:
                 self.on_room(workspace_id)
 
     async def _attempt(self, workspace_id: int, delivery: Claimed) -> Outcome:

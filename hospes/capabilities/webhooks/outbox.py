@@ -17,7 +17,7 @@ from hospes.capabilities import events as log
 from hospes.capabilities.webhooks import endpoints
 
 JOB = "webhooks"
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=90)
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _REPLAY_BATCH = 500
@@ -227,7 +227,7 @@ CLAIM = sql("""
          LIMIT $7
     )
     UPDATE webhook_deliveries d
-       SET claimed_until = $4
+       SET claimed_until = $4, claimed_by = $8
       FROM due, webhook_endpoints e
      WHERE d.workspace_id = $1 AND d.id = due.id
        AND e.workspace_id = $1 AND e.id = d.endpoint_id
@@ -236,9 +236,26 @@ CLAIM = sql("""
 """)
 
 
-async def claim(reader: Reader, *, house_now: datetime, full: list[int], each: int, most: int) -> list[Claimed]:
+async def claim(
+    reader: Reader, *, by: str, house_now: datetime, full: list[int], each: int, most: int
+) -> list[Claimed]:
     """Take what is due: at most `most`, at most `each` of an endpoint, none of the `full` ones."""
-    return await reader.all(Claimed, CLAIM, reader.now, house_now, house_now + LEASE, full, each, most)
+    return await reader.all(Claimed, CLAIM, reader.now, house_now, house_now + LEASE, full, each, most, by)
+
+
+RELEASE = sql(
+    """
+    UPDATE webhook_deliveries
+       SET claimed_until = NULL
+     WHERE due_at IS NOT NULL AND claimed_until IS NOT NULL AND claimed_by = $1
+    """,
+    across="a worker works for every workspace",
+)
+
+
+async def release(database: Database, by: str) -> None:
+    """What this claimant had claimed may be claimed again."""
+    await database.execute(RELEASE, by)
 
 
 NEXT_DUE = sql("""

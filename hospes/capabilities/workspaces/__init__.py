@@ -1,7 +1,15 @@
 """Tenants, their plans and their clocks."""
 
 from hospes.capabilities.workspaces.plans import MODULES, PLANS, Plan, plan
-from hospes.capabilities.workspaces.tenants import Workspace, create, find_demo, get, instant, list_all, move_clock
+from hospes.capabilities.workspaces.tenants import (
+    Workspace,
+    create,
+    find_demo,
+    find_sandbox_instant,
+    get,
+    list_all,
+    move_clock,
+)
 
 __all__ = [
     "MODULES",
@@ -10,8 +18,8 @@ __all__ = [
     "Workspace",
     "create",
     "find_demo",
+    "find_sandbox_instant",
     "get",
-    "instant",
     "list_all",
     "move_clock",
     "plan",

@@ -5,7 +5,6 @@ from zoneinfo import available_timezones
 
 import msgspec
 
-from hospes.base.clock import Clock
 from hospes.base.db import Database, sql
 from hospes.base.errors import Conflict, Invalid, NotFound
 from hospes.capabilities.workspaces.plans import plan
@@ -114,12 +113,10 @@ async def find_demo(database: Database) -> Workspace | None:
 SANDBOX_AT = sql("SELECT sandbox_at FROM workspaces WHERE id = $1", across="the key of the table")
 
 
-async def instant(database: Database, workspace_id: int, *, is_sandbox: bool, clock: Clock) -> datetime:
-    """The workspace's present: the house's clock, or a sandbox's own."""
-    if not is_sandbox:
-        return clock.now()
+async def find_sandbox_instant(database: Database, workspace_id: int) -> datetime | None:
+    """Where a sandbox's clock stands; None for every other workspace."""
     row = await database.fetchrow(SANDBOX_AT, workspace_id)
-    return row[0] if row and row[0] else clock.now()
+    return row[0] if row else None
 
 
 MOVE_CLOCK = sql(
