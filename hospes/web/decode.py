@@ -1,235 +1,235 @@
 """The one place that decodes JSON: into a struct, or into faults that say what is wrong where.
 
-msgspec is strict about types, but lets pass what PostgreSQL or the next reader will choke on, and
-raises foreign exceptions for hostile input (cases S2, S5, A20, A28); this module closes the gap.
+msgspec is strict about types, but lets pass what PostgreSQL or the next reader will choke on, does
+not look inside members it skips, and raises foreign exceptions for hostile input (cases S2, S5,
+A20, A28 to A31). This module closes the gap.
+
+What is accepted can be decoded once more, as `Any`, without an error: a door that fingerprints a
+body relies on it.
 """
 
 import re
-from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import inspect
 
-from hospes.base.errors import Invalid
+from hospes.web.exactness import check_exact, needs_exactness
+from hospes.web.faults import GREATEST, SMALLEST, Fault, Loc, Malformed, echo, short, worded
+
+__all__ = ["BodyDecoder", "Fault", "Malformed"]
 
 T = TypeVar("T")
 
-MOST_DEPTH = 64
-MOST_MEMBERS = 1000
-_LONGEST_ECHO = 100
+_decode_any = msgspec.json.Decoder().decode
 
+# Digits become zeros and every opening bracket the same, so that one look finds a long run of
+# digits, and one count bounds the depth.
+_MARKS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else byte for byte in range(256)).replace(b"{", b"[")
+_LONG_NUMBER = b"0" * 19  # 2^63 has 19 digits
 
-class Fault(msgspec.Struct, frozen=True):
-    """One thing wrong with a request: what kind, where, in words, and the value that was given."""
+# Possessive, and content with a missing last quote: linear whatever the body holds.
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_STRUCTURE = re.compile(_STRING + rb"|[\[\]{},]", re.DOTALL)
+_NAMES = re.compile(rb"(" + _STRING + rb")(\s*+:)?|[{}]", re.DOTALL)
 
-    kind: str
-    loc: tuple[str | int, ...]
-    msg: str
-    input: Any = None
-    ctx: dict[str, Any] | None = None
-
-
-class Malformed(Invalid):
-    """The request cannot be read."""
-
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
-        self.faults = faults
-        super().__init__("The request cannot be read.")
+_SENTENCE = re.compile(r"(?P<said>.*) - at (?P<key>`key` in )?`\$(?P<path>.*)`", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
+_NOT_JSON = re.compile(r"JSON is malformed: (.+) \(byte (\d+)\)")
 
 
 class BodyDecoder(Generic[T]):
-    """Decodes bodies of one type. Raises Malformed, and nothing else."""
+    """Decodes JSON bodies of one type. Raises Malformed, and nothing else.
 
-    def __init__(self, type_: type[T], *, most_depth: int = MOST_DEPTH, most_members: int = MOST_MEMBERS) -> None:
+    A body has at most `max_depth` containers inside one another (itself included), and at most
+    `max_members` members and elements in all, an empty container counting as one. Members that the
+    type lacks are passed over, but have to be as well-formed as the rest. Everywhere, integers fit
+    64 bits, strings hold no NUL, and an object has each name once; instants carry an offset, and
+    decimals are plain digits.
+    """
+
+    def __init__(self, type_: type[T], *, max_depth: int = 64, max_members: int = 1000) -> None:
         self._decode = msgspec.json.Decoder(type_).decode
-        self._most_depth = most_depth
-        self._most_members = most_members
+        self._type = inspect.type_info(type_)
+        self._is_exact = needs_exactness(self._type)
+        self._max_depth = max_depth
+        self._max_members = max_members
 
     def __call__(self, raw: bytes) -> T:
-        if raw.count(b"[") + raw.count(b"{") > self._most_depth or raw.count(b",") > self._most_members:
+        marks = raw.translate(_MARKS)
+        openings = marks.count(b"[")
+        # Every member but a container's first comes after a comma, and takes two bytes.
+        if openings > self._max_depth or (
+            len(raw) > self._max_members and openings + raw.count(b",") > self._max_members
+        ):
             self._check_size(raw)
+        document = None
         try:
+            # As `Any` first: this looks into every member, and stops at the first byte that is not JSON.
+            document = _decode_any(raw)
             value = self._decode(raw)
-            if b"\\u" in raw or not raw.isascii() or b"\x7f" in raw:
-                _check_text(raw)
-            if raw.count(b":") > 1:
-                _check_names(raw)
-        except msgspec.ValidationError as error:
-            raise Malformed((_fault(str(error), raw),)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, OverflowError) as error:
-            raise Malformed((_not_json(error),)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Malformed((self._fault(error, raw, document),)) from None
+        if _LONG_NUMBER in marks or (b"\\" in raw and b"\\u0000" in raw):
+            _check_scalars(document)
+        colons = raw.count(b":")
+        # A flat object with as many members as the body has colons has lost none to a name given twice.
+        if colons > 1 and not (type(document) is dict and len(document) == colons):
+            _check_names(raw)
+        if self._is_exact:
+            check_exact(value, document)
         return value
 
     def _check_size(self, raw: bytes) -> None:
-        bare = _STRINGS.sub(b"", raw)
-        steps = [1 if byte in b"[{" else -1 for byte in _NOT_BRACKETS.sub(b"", bare)]
-        if steps and max(accumulate(steps)) > self._most_depth:
-            raise Malformed((_json_fault(f"nested deeper than {self._most_depth} levels"),))
-        if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > self._most_members:
-            raise Malformed((_json_fault(f"more than {self._most_members} members"),))
+        """Before anything is decoded, refuse what is too deep or too large, having read no further than that.
 
+        What cannot be JSON ends the check: decoding it stops there too, and says why.
+        """
+        depth = members = strings = 0
+        for found in _STRUCTURE.finditer(raw):
+            mark = raw[found.start()]
+            if mark == _QUOTE:
+                strings += 1
+                if strings > 2 * self._max_members + 1:
+                    return
+                continue
+            if mark in _CLOSING:
+                depth -= 1
+                if depth < 1:
+                    return
+                continue
+            members += 1
+            depth += mark != _COMMA
+            if depth > self._max_depth:
+                raise Malformed((_too_deep(found.start(), self._max_depth),))
+            if members > self._max_members:
+                words = f"Body should have at most {self._max_members} members and elements"
+                raise Malformed((Fault("too_long", ("body",), words, None, {"max_length": self._max_members}),))
 
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_NOT_BRACKETS = re.compile(rb"[^\[\]{}]+")
-_INT64 = (-(2**63), 2**63 - 1)
+    def _fault(self, error: Exception, raw: bytes, document: Any) -> Fault:
+        if isinstance(error, RecursionError):
+            return _too_deep(0, self._max_depth)
+        if not isinstance(error, msgspec.ValidationError):
+            return _not_json(error, raw)
+        if document is None:  # a number that no type can hold: the typed decoder knows the names on the way
+            error = self._objection(raw) or error
+        said = _SENTENCE.fullmatch(str(error))
+        if not said:
+            return worded(str(error), ("body",), document, self._type)
+        steps = [step[1] or (int(step[2]) if step[2] else None) for step in _STEP.finditer(said["path"])]
+        names = self._named([*steps, None] if said["key"] else steps, document, str(error))
+        loc = ("body", *map(short, names))
+        if said["key"]:  # the name itself offends: pydantic ends its place so
+            return worded(said["said"], (*loc, "[key]"), names[-1] if names else None)
+        return worded(said["said"], loc, _at(document, names), self._type)
 
-
-def _check_text(raw: bytes) -> None:
-    """Refuse NUL and lone surrogates anywhere, member names included."""
-    for loc, text in _texts(msgspec.json.decode(raw), ("body",)):
-        if "\x00" in text:
-            raise Malformed((Fault("value_error", loc, "The character NUL is not allowed", _echo(text)),))
+    def _objection(self, raw: bytes) -> msgspec.ValidationError | None:
         try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise Malformed((Fault("value_error", loc, "Lone surrogates are not allowed"),)) from None
-
-
-def _texts(value: Any, loc: tuple[str | int, ...]) -> list[tuple[tuple[str | int, ...], str]]:
-    if isinstance(value, str):
-        return [(loc, value)]
-    if isinstance(value, dict):
-        names = [((*loc, "(name)"), name) for name in value]
-        return names + [found for name, member in value.items() for found in _texts(member, (*loc, name))]
-    if isinstance(value, list):
-        return [found for place, element in enumerate(value) for found in _texts(element, (*loc, place))]
-    return []
-
-
-_MEMBER = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:|([{}])|"(?:[^"\\]|\\.)*"', re.DOTALL)
-
-
-_PLAIN_NAME = re.compile(rb'"([^"\\]*)"\s*:')
-
-
-def _check_names(raw: bytes) -> None:
-    """Refuse a member name that stands twice in one object: which of the two counts would be chance."""
-    if b"\\" not in raw:
-        names = _PLAIN_NAME.findall(raw)
-        if len(names) == len(set(names)):
-            return
-    open_objects: list[set[bytes]] = []
-    for found in _MEMBER.finditer(raw):
-        name, bracket = found[1], found[2]
-        if bracket == b"{":
-            open_objects.append(set())
-        elif bracket == b"}":
-            open_objects.pop()
-        elif name is not None:
-            if name in open_objects[-1]:
-                raise Malformed((_json_fault("a member name stands twice in one object"),))
-            open_objects[-1].add(name)
-
-
-def _json_fault(reason: str) -> Fault:
-    return Fault("json_invalid", ("body", 0), "JSON decode error", {}, {"error": reason})
-
-
-def _not_json(error: Exception) -> Fault:
-    if isinstance(error, RecursionError):
-        return _json_fault(f"nested deeper than {MOST_DEPTH} levels")
-    if isinstance(error, UnicodeDecodeError):
-        return _json_fault("not valid UTF-8")
-    reason = re.sub(r"\s*\(byte \d+\)$", "", str(error)).removeprefix("JSON is malformed: ")
-    place = re.search(r"\(byte (\d+)\)$", str(error))
-    return Fault("json_invalid", ("body", int(place[1]) if place else 0), "JSON decode error", {}, {"error": reason})
-
-
-# What msgspec says → pydantic's kind, words and bound: the dialect of the contract's answers.
-_TYPES = {
-    "int": ("int_type", "Input should be a valid integer"),
-    "float": ("float_type", "Input should be a valid number"),
-    "bool": ("bool_type", "Input should be a valid boolean"),
-    "str": ("string_type", "Input should be a valid string"),
-    "array": ("list_type", "Input should be a valid list"),
-    "object": ("dict_type", "Input should be an object"),
-    "null": ("none_required", "Input should be null"),
-}
-BOUNDS: list[tuple[re.Pattern[str], str, str, str]] = [
-    (re.compile(r"Expected `\w+` >= (\S+)"), "greater_than_equal", "Input should be greater than or equal to {}", "ge"),
-    (re.compile(r"Expected `\w+` <= (\S+)"), "less_than_equal", "Input should be less than or equal to {}", "le"),
-    (
-        re.compile(r"Expected `str` of length >= (\d+)"),
-        "string_too_short",
-        "String should have at least {} characters",
-        "min_length",
-    ),
-    (
-        re.compile(r"Expected `str` of length <= (\d+)"),
-        "string_too_long",
-        "String should have at most {} characters",
-        "max_length",
-    ),
-    (
-        re.compile(r"Expected `(?:array|object)` of length >= (\d+)"),
-        "too_short",
-        "List should have at least {} items",
-        "min_length",
-    ),
-    (
-        re.compile(r"Expected `(?:array|object)` of length <= (\d+)"),
-        "too_long",
-        "List should have at most {} items",
-        "max_length",
-    ),
-    (
-        re.compile(r"Expected `str` matching regex '(.*)'$"),
-        "string_pattern_mismatch",
-        "String should match pattern '{}'",
-        "pattern",
-    ),
-]
-
-
-def _fault(message: str, raw: bytes) -> Fault:
-    text, _, path = message.partition(" - at `")
-    loc = ("body", *_steps(path.rstrip("`")))
-    missing = re.fullmatch(r"Object missing required field `(.+)`", text)
-    given = _given(raw, loc[1:])
-    if missing:
-        return Fault("missing", (*loc, missing[1]), "Field required", _echo(given))
-    for pattern, kind, words, name in BOUNDS:
-        found = pattern.match(text)
-        if found:
-            bound: Any = int(found[1]) if re.fullmatch(r"-?\d+", found[1]) else found[1]
-            return Fault(kind, loc, words.format(bound), _echo(given), {name: bound})
-    if text.startswith("Invalid enum value"):
-        return Fault("enum", loc, text, _echo(given))
-    wanted = re.match(r"Expected `(\w+)", text)
-    if wanted and wanted[1] in _TYPES:
-        kind, words = _TYPES[wanted[1]]
-        return Fault(kind, loc, words, _echo(given))
-    if "out of range" in text.lower():
-        return Fault("int_parsing_size", loc, "Input is too large", _echo(given))
-    return Fault("value_error", loc, text, _echo(given))
-
-
-def _steps(path: str) -> list[str | int]:
-    return [
-        int(index) if index else name for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path.removeprefix("$"))
-    ]
-
-
-def _given(raw: bytes, steps: tuple[str | int, ...]) -> Any:
-    try:
-        value = msgspec.json.decode(raw)
-        for step in steps:
-            value = value[step]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, IndexError, TypeError):
+            self._decode(raw)
+        except msgspec.ValidationError as error:
+            return error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
         return None
+
+    def _named(self, steps: list[str | int | None], document: Any, message: str) -> Loc:
+        """The path to the offence. msgspec does not name members of a dict (`[...]`): find which it was."""
+        names: list[str | int] = []
+        place = document
+        for step in steps:
+            name = self._culprit(place, document, message) if step is None else step
+            if name is None:
+                break
+            names.append(name)
+            place = _at(place, (name,))
+        return tuple(names)
+
+    def _culprit(self, place: Any, document: Any, message: str) -> str | None:
+        """The first member of `place`, a dict in `document`, with which the decoder objects as it did."""
+        if not isinstance(place, dict):
+            return None
+        members = list(place.items())
+        low, high = 0, len(members)
+        while low < high:
+            middle = (low + high) // 2
+            place.clear()
+            place.update(members[: middle + 1])
+            if str(self._objection(msgspec.json.encode(document))) == message:
+                high = middle
+            else:
+                low = middle + 1
+        place.clear()
+        place.update(members)
+        return members[low][0] if low < len(members) else None
+
+
+_QUOTE, _COMMA, _CLOSING = ord('"'), ord(","), b"]}"
+
+
+def _at(value: Any, names: Loc) -> Any:
+    for name in names:
+        try:
+            value = value[name]
+        except (LookupError, TypeError):
+            return None
     return value
 
 
-def _echo(value: Any) -> Any:
-    """The value given, short enough to send back, and always sendable."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()[:_LONGEST_ECHO]
-    if isinstance(value, float | bool) or value is None:
-        return value
-    if isinstance(value, int):
-        return value if _INT64[0] <= value <= _INT64[1] else "(a number beyond 64 bits)"
+def _too_deep(place: int, most: int) -> Fault:
+    reason = f"nested deeper than {most} levels"
+    return Fault("json_invalid", ("body", place), "JSON decode error", {}, {"error": reason})
+
+
+def _not_json(error: Exception, raw: bytes) -> Fault:
+    if not raw:
+        return Fault("missing", ("body",), "Field required")
+    found = _NOT_JSON.fullmatch(str(error))
+    place, reason = (int(found[2]), found[1]) if found else (len(raw), str(error))
+    if isinstance(error, UnicodeDecodeError):
+        place, reason = _broken_utf8_at(raw), "invalid UTF-8"
+    return Fault("json_invalid", ("body", place), "JSON decode error", {}, {"error": reason})
+
+
+def _broken_utf8_at(raw: bytes) -> int:
     try:
-        text = msgspec.json.encode(value)
-    except (UnicodeEncodeError, RecursionError, msgspec.MsgspecError, OverflowError):
-        return "(not shown)"
-    return value if len(text) <= 20 * _LONGEST_ECHO else "(not shown)"
+        raw.decode()
+    except UnicodeDecodeError as error:  # msgspec's own counts from the beginning of the string
+        return error.start
+    return 0
+
+
+def _check_scalars(document: Any) -> None:
+    """Refuse NUL in any string or name (PostgreSQL's text lacks it), and integers beyond 64 bits."""
+    waiting: list[tuple[Loc, Any]] = [(("body",), document)]
+    while waiting:
+        loc, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [((*loc, short(name), "[key]"), name) for name in value if "\0" in name]
+            waiting += [((*loc, short(name)), member) for name, member in value.items()]
+        elif isinstance(value, list):
+            waiting += [((*loc, place), element) for place, element in enumerate(value)]
+        elif isinstance(value, str) and "\0" in value:
+            raise Malformed((Fault("value_error", loc, "NUL characters are not allowed", echo(value)),))
+        elif isinstance(value, int) and not SMALLEST <= value <= GREATEST:
+            bound = f"<= {GREATEST}" if value > 0 else f">= {SMALLEST}"
+            raise Malformed((worded(f"Expected `int` {bound}", loc, value),))
+
+
+def _check_names(raw: bytes) -> None:
+    """Refuse an object with a name given twice: which of the two counts would be chance. `raw` is JSON."""
+    if b"\\" not in raw:
+        pieces = raw.split(b'"')
+        names = [name for name, after in zip(pieces[1::2], pieces[2::2], strict=True) if after.lstrip()[:1] == b":"]
+        if len(names) == len(set(names)):
+            return
+    objects: list[set[str]] = []
+    for found in _NAMES.finditer(raw):
+        if found[2]:
+            name = msgspec.json.decode(found[1], type=str)
+            if name in objects[-1]:
+                raise Malformed((Fault("value_error", ("body",), "Member names must be unique", echo(name)),))
+            objects[-1].add(name)
+        elif found[0] == b"{":
+            objects.append(set())
+        elif found[0] == b"}":
+            objects.pop()

@@ -5,7 +5,7 @@ msgspec says only in a sentence what it found wrong first. `worded` turns the se
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -38,6 +38,11 @@ class Malformed(Invalid):
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         self.faults = faults
         super().__init__("The request cannot be read.")
+
+
+def short(step: str | int) -> str | int:
+    """A step of a `loc`; names of members come from outside, and are cut after 100 characters."""
+    return step[:_ECHO_LENGTH] if isinstance(step, str) else step
 
 
 def echo(value: Any, depth: int = 0) -> Any:
@@ -79,7 +84,7 @@ _TYPES = {
 }
 _SENTENCES = {
     "Invalid RFC3339 encoded datetime": ("datetime_parsing", "Input should be a valid datetime"),
-    "Invalid RFC3339 encoded date": ("date_from_datetime_parsing", "Input should be a valid date"),
+    "Invalid RFC3339 encoded date": ("date_parsing", "Input should be a valid date"),
     "Invalid RFC3339 encoded time": ("time_parsing", "Input should be a valid time"),
     "Invalid ISO8601 duration": ("time_delta_parsing", "Input should be a valid duration"),
     "Duration is out of range": ("time_delta_parsing", "Input should be a valid duration"),
@@ -99,7 +104,12 @@ _BOUNDS = [
         (r"Expected `\w+` <= (\S+)", "less_than_equal", "Input should be less than or equal to {n}", "le"),
         (r"Expected `\w+` > (\S+)", "greater_than", "Input should be greater than {n}", "gt"),
         (r"Expected `\w+` < (\S+)", "less_than", "Input should be less than {n}", "lt"),
-        (r"Expected `\w+` that's a multiple of (\S+)", "multiple_of", "Input should be a multiple of {n}", "multiple_of"),
+        (
+            r"Expected `\w+` that's a multiple of (\S+)",
+            "multiple_of",
+            "Input should be a multiple of {n}",
+            "multiple_of",
+        ),
         (
             r"Expected `(?:str|bytes)` of length >= (\d+)",
             "string_too_short",
@@ -235,31 +245,3 @@ def _inside(node: inspect.Type, step: str | int) -> Iterator[inspect.Type]:
         yield node.value_type
     elif isinstance(node, inspect.CollectionType):
         yield node.item_type
-
-
-def holds(root: inspect.Type, wanted: Callable[[inspect.Type], bool]) -> bool:
-    """Whether a value of this type can hold one that is wanted."""
-    seen: set[int] = set()
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if wanted(node):
-            return True
-        waiting += _parts(node)
-    return False
-
-
-def _parts(node: inspect.Type) -> list[inspect.Type]:
-    if isinstance(node, inspect.StructType | inspect.DataclassType | inspect.TypedDictType | inspect.NamedTupleType):
-        return [field.type for field in node.fields]
-    if isinstance(node, inspect.DictType):
-        return [node.key_type, node.value_type]
-    if isinstance(node, inspect.TupleType):
-        return list(node.item_types)
-    if isinstance(node, inspect.CollectionType):
-        return [node.item_type]
-    options = _options(node)
-    return options if options != [node] else []

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from hospes.web.decode import BOUNDS, Fault, Malformed
+from hospes.web.faults import Fault, Malformed, worded
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -134,11 +134,6 @@ def _reader(hint: Any) -> Any:
 
 
 def _bound_fault(message: str, texts: dict[str, list[str]]) -> Fault:
-    text, _, path = message.partition(" - at `$.")
+    sentence, _, path = message.partition(" - at `$.")
     name = re.split(r"[`\[.]", path)[0]
-    given = texts.get(name, [""])[0][:100]
-    for pattern, kind, words, bound_name in BOUNDS:
-        found = pattern.match(text)
-        if found:
-            return Fault(kind, ("query", name), words.format(found[1]), given, {bound_name: int(found[1])})
-    return Fault("enum" if "enum" in text else "value_error", ("query", name), text, given)
+    return worded(sentence, ("query", name), texts.get(name, [""])[0])
