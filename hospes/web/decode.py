@@ -70,12 +70,12 @@ class BodyDecoder(Generic[T]):
             value = self._decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Malformed((self._fault(error, raw, document),)) from None
-        if _LONG_NUMBER in marks or (b"\\" in raw and b"\\u0000" in raw):
+        has_escapes = b"\\" in raw
+        if _LONG_NUMBER in marks or (has_escapes and b"\\u0000" in raw):
             _check_scalars(document)
         colons = raw.count(b":")
-        # A flat object with as many members as the body has colons has lost none to a name given twice.
         if colons > 1 and not (type(document) is dict and len(document) == colons):
-            _check_names(raw)
+            _check_names(raw, document, colons, has_escapes=has_escapes)
         if self._is_exact:
             check_exact(value, document)
         return value
@@ -215,13 +215,15 @@ def _check_scalars(document: Any) -> None:
             raise Malformed((worded(f"Expected `int` {bound}", loc, value),))
 
 
-def _check_names(raw: bytes) -> None:
-    """Refuse an object with a name given twice: which of the two counts would be chance. `raw` is JSON."""
-    if b"\\" not in raw:
-        pieces = raw.split(b'"')
-        names = [name for name, after in zip(pieces[1::2], pieces[2::2], strict=True) if after.lstrip()[:1] == b":"]
-        if len(names) == len(set(names)):
-            return
+def _check_names(raw: bytes, document: Any, colons: int, *, has_escapes: bool) -> None:
+    r"""Refuse an object with a name given twice: which of the two counts would be chance.
+
+    The later one has replaced the earlier in `document`, and taken at least one colon with it: as
+    many colons as before mean that none was lost. Only a colon written as `\u003a` could make up for
+    one; then, and to tell which name it is, every name is read.
+    """
+    if msgspec.json.encode(document).count(b":") == colons and not (has_escapes and b"\\u003" in raw):
+        return
     objects: list[set[str]] = []
     for found in _NAMES.finditer(raw):
         if found[2]:

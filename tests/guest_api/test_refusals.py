@@ -53,7 +53,7 @@ def kinds(answer: Answer) -> list[str]:
         (b'{"location_id": ' + b"1" * 10_000 + b"}", None),
         (
             b'{"location_id": 1, "attributes": {' + b",".join(b'"a%d": 1' % n for n in range(2000)) + b"}}",
-            "json_invalid",
+            "too_long",
         ),
     ],
 )
