@@ -9,13 +9,14 @@ body relies on it.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import inspect
 
 from hospes.web.exactness import check_exact, needs_exactness
-from hospes.web.faults import GREATEST, SMALLEST, Fault, Loc, Malformed, echo, short, worded
+from hospes.web.faults import GREATEST, SMALLEST, Fault, Loc, Malformed, echo, parted, short, worded
 
 __all__ = ["BodyDecoder", "Fault", "Malformed"]
 
@@ -33,8 +34,6 @@ _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _STRUCTURE = re.compile(_STRING + rb"|[\[\]{},]", re.DOTALL)
 _NAMES = re.compile(rb"(" + _STRING + rb")(\s*+:)?|[{}]", re.DOTALL)
 
-_SENTENCE = re.compile(r"(?P<said>.*) - at (?P<key>`key` in )?`\$(?P<path>.*)`", re.DOTALL)
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
 _NOT_JSON = re.compile(r"JSON is malformed: (.+) \(byte (\d+)\)")
 
 
@@ -113,15 +112,12 @@ class BodyDecoder(Generic[T]):
             return _not_json(error, raw)
         if document is None:  # a number that no type can hold: the typed decoder knows the names on the way
             error = self._objection(raw) or error
-        said = _SENTENCE.fullmatch(str(error))
-        if not said:
-            return worded(str(error), ("body",), document, self._type)
-        steps = [step[1] or (int(step[2]) if step[2] else None) for step in _STEP.finditer(said["path"])]
-        names = self._named([*steps, None] if said["key"] else steps, document, str(error))
+        said = parted(str(error))
+        names = self._named([*said.steps, None] if said.is_about_a_name else said.steps, document, str(error))
         loc = ("body", *map(short, names))
-        if said["key"]:  # the name itself offends: pydantic ends its place so
-            return worded(said["said"], (*loc, "[key]"), names[-1] if names else None)
-        return worded(said["said"], loc, _at(document, names), self._type)
+        if said.is_about_a_name:  # pydantic ends its place so
+            return worded(said.sentence, (*loc, "[key]"), names[-1] if names else None)
+        return worded(said.sentence, loc, _at(document, names), self._type)
 
     def _objection(self, raw: bytes) -> msgspec.ValidationError | None:
         try:
@@ -132,7 +128,7 @@ class BodyDecoder(Generic[T]):
             return None
         return None
 
-    def _named(self, steps: list[str | int | None], document: Any, message: str) -> Loc:
+    def _named(self, steps: Sequence[str | int | None], document: Any, message: str) -> Loc:
         """The path to the offence. msgspec does not name members of a dict (`[...]`): find which it was."""
         names: list[str | int] = []
         place = document

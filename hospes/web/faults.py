@@ -139,9 +139,28 @@ _BOUNDS = [
         ),
     )
 ]
+_MESSAGE = re.compile(r"(?P<said>.*) - at (?P<name>`key` in )?`\$(?P<path>.*)`", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
 _PATTERN = re.compile(r"Expected `str` matching regex (.+)", re.DOTALL)
 _TYPE = re.compile(r"Expected `([^`]+)`(?:, got `(\w+)`)?")
 _MEMBER = re.compile(r"Object (?:missing required|contains unknown) field `(.+)`", re.DOTALL)
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A message of msgspec in its parts; a step of None is a member of a dict that it did not name."""
+
+    sentence: str
+    steps: tuple[str | int | None, ...] = ()
+    is_about_a_name: bool = False
+
+
+def parted(message: str) -> Said:
+    """What msgspec said, and where: "Expected `int`, got `str` - at `$.items[0].id`"."""
+    found = _MESSAGE.fullmatch(message)
+    if not found:
+        return Said(message)
+    steps = tuple(step[1] or (int(step[2]) if step[2] else None) for step in _STEP.finditer(found["path"]))
+    return Said(found["said"], steps, is_about_a_name=bool(found["name"]))
 
 
 def worded(sentence: str, loc: Loc, given: Any, root: inspect.Type | None = None) -> Fault:

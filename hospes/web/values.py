@@ -77,30 +77,22 @@ class QueryDecoder(Generic[T]):
             try:
                 values[name] = self._value(name, given)
             except _Unreadable as error:
-                faults.append(Fault(error.kind, ("query", name), error.words, echo(given[0] if len(given) == 1 else given)))
+                shown = given[0] if len(given) == 1 else given
+                faults.append(Fault(error.kind, ("query", name), error.words, echo(shown)))
+        sentence = ""
         if not faults:
             try:
                 return msgspec.convert(values, self._type)
             except msgspec.ValidationError as error:
-                faults = [worded(str(error), ("query",), None)]
-        raise Malformed(tuple(self._all_faults(texts, values, faults)))
+                sentence = str(error)
+        faults += self._out_of_bounds(texts, values)
+        faults += self._missing(texts, faults)
+        raise Malformed(tuple(faults) or (worded(sentence, ("query",), None),))
 
     def _texts(self, query_string: bytes, faults: list[Fault]) -> dict[str, list[str]]:
-        """What was given for the names we know; what cannot be read goes to `faults`."""
+        """What was given for the names we know; what is badly encoded goes to `faults`."""
         texts: dict[str, list[str]] = {}
-        is_plain = query_string.isascii() and not any(sign in query_string for sign in (b"%", b"+", b"\0"))
-        for pair in query_string.split(b"&"):
-            raw_name, _, raw_text = pair.partition(b"=")
-            if is_plain:
-                name, text = raw_name.decode(), raw_text.decode()
-            else:
-                try:
-                    name, text = _unescaped(raw_name), _unescaped(raw_text)
-                except _Unreadable as error:
-                    shown = raw_name.decode(errors="replace")
-                    given = echo(raw_text.decode(errors="replace"))
-                    faults.append(Fault(error.kind, ("query", short(shown)), error.words, given))
-                    continue
+        for name, text in _pairs(query_string, faults):
             if name in self._readers:
                 texts.setdefault(name, []).append(text)
         return texts
@@ -113,12 +105,129 @@ class QueryDecoder(Generic[T]):
             raise _Unreadable("value_error", "This parameter may be given once")
         return reader(given[0])
 
-    def _all_faults(
-        self, texts: Mapping[str, list[str]], values: Mapping[str, Any], faults: list[Fault]
-    ) -> Iterator[Fault]:
-        """`faults`, and what else is wrong: msgspec stops at the first value out of bounds."""
-        root = inspect.type_info(self._type)
-        seen = {fault.loc[1] for fault in faults if len(fault.loc) > 1}
-        yield from (fault for fault in faults if )
-        for name, hint in self._hints.items():
-            ...
+    def _out_of_bounds(self, texts: Mapping[str, list[str]], values: Mapping[str, Any]) -> Iterator[Fault]:
+        """What msgspec says of each value by itself: of all together it would name the first alone."""
+        for name, value in values.items():
+            try:
+                msgspec.convert(value, self._hints[name])
+            except msgspec.ValidationError as error:
+                said = parted(str(error))
+                steps = [step for step in said.steps if step is not None]
+                given: Any = texts[name] if name in self._repeatable else texts[name][0]
+                for step in steps:
+                    given = given[step]
+                yield worded(said.sentence, ("query", name, *steps), given, inspect.type_info(self._type))
+
+    def _missing(self, texts: Mapping[str, list[str]], faults: list[Fault]) -> list[Fault]:
+        unreadable = {fault.loc[1] for fault in faults}
+        absent = [name for name in self._hints if name in self._required and name not in texts]
+        return [Fault("missing", ("query", name), "Field required") for name in absent if name not in unreadable]
+
+
+class _Unreadable(Exception):
+    def __init__(self, kind: str, words: str) -> None:
+        self.kind = kind
+        self.words = words
+        super().__init__(words)
+
+
+_MOST_FAULTS = 20
+_SPECIAL = re.compile(rb"[%+\0\x80-\xff]")
+_NO_INTEGER = "Input should be a valid integer, unable to parse string as an integer"
+
+
+def _pairs(query_string: bytes, faults: list[Fault]) -> list[tuple[str, str]]:
+    if not _SPECIAL.search(query_string):
+        cut = [pair.partition("=") for pair in query_string.decode().split("&")]
+        return [(name, text) for name, _, text in cut]
+    pairs = []
+    for pair in query_string.split(b"&"):
+        name, _, text = pair.partition(b"=")
+        try:
+            pairs.append((_unescaped(name), _unescaped(text)))
+        except _Unreadable as error:
+            if len(faults) < _MOST_FAULTS:
+                loc = ("query", short(name.decode(errors="replace")))
+                faults.append(Fault(error.kind, loc, error.words, echo(text.decode(errors="replace"))))
+    return pairs
+
+
+def _unescaped(raw: bytes) -> str:
+    """Percent-decoding as RFC 3986 2.1 and UTF-8 have it, plus signs for blanks as forms write them."""
+    if _BROKEN_ESCAPE.search(raw):
+        raise _Unreadable("value_error", "A percent sign is followed by two hexadecimal digits")
+    try:
+        text = unquote_to_bytes(raw.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError:
+        raise _Unreadable("string_unicode", "Input should be valid UTF-8") from None
+    if "\0" in text:
+        raise _Unreadable("value_error", "NUL characters are not allowed")
+    return text
+
+
+def _integer(text: str) -> int:
+    if text.isdigit() and text.isascii() and len(text) < 19:  # nearly all there are
+        return int(text)
+    if not _INTEGER.fullmatch(text):
+        raise _Unreadable("int_parsing", _NO_INTEGER)
+    # The length first: converting very long digits takes time, and Python refuses from 4300 on.
+    if len(text) <= 20 and SMALLEST <= (number := int(text)) <= GREATEST:
+        return number
+    raise _Unreadable("int_parsing_size", "Input should be an integer of at most 64 bits")
+
+
+def _boolean(text: str) -> bool:
+    known = _BOOLEANS.get(text.lower())
+    if known is None:
+        raise _Unreadable("bool_parsing", "Input should be a valid boolean, unable to interpret input")
+    return known
+
+
+def _instant(text: str) -> datetime:
+    """An ISO 8601 instant with an offset, in UTC."""
+    found = _INSTANT.fullmatch(text)
+    if found:
+        # In a query a plus sign means a blank: "…T12:00:00 00:00" was "+00:00".
+        zone = "+00:00" if found[2] in "Zz" else found[2].replace(" ", "+")
+        try:
+            return datetime.fromisoformat(found[1] + zone).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    if _NAIVE.fullmatch(text):
+        raise _Unreadable("timezone_aware", "Input should have timezone info")
+    raise _Unreadable("datetime_parsing", "Input should be a valid datetime, such as 2026-06-20T12:00:00+00:00")
+
+
+def _day(text: str) -> date:
+    if _DAY.fullmatch(text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            pass
+    raise _Unreadable("date_parsing", "Input should be a valid date in the format YYYY-MM-DD")
+
+
+_READERS: dict[Any, Callable[[str], Any]] = {str: str, int: _integer, bool: _boolean, datetime: _instant, date: _day}
+
+
+def _plain(hint: Any) -> Any:
+    """`int` for `Annotated[int, …] | None`, `list[str]` for `list[str] | UnsetType`, and so on."""
+    if get_origin(hint) is Annotated:
+        return _plain(get_args(hint)[0])
+    if get_origin(hint) in {Union, UnionType}:
+        options = [option for option in get_args(hint) if option not in {NoneType, msgspec.UnsetType}]
+        return _plain(options[0]) if len(options) == 1 else hint
+    return hint
+
+
+def _reader(hint: Any) -> Callable[[str], Any]:
+    plain = _plain(hint)
+    if get_origin(plain) is list:
+        plain = _plain(get_args(plain)[0])
+    if get_origin(plain) is Literal and all(isinstance(value, str) for value in get_args(plain)):
+        return str
+    if isinstance(plain, type) and issubclass(plain, Enum) and all(isinstance(each.value, str) for each in plain):
+        return str
+    if plain not in _READERS:
+        raise TypeError(f"{plain} cannot be read from a query")
+    return _READERS[plain]
