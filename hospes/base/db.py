@@ -309,7 +309,9 @@ async def connect(dsn: str, *, clock: Clock, size: int, statement_timeout_ms: in
 
     One that is not patient does not wait for its commits to reach the disk: for a worker, whose
     writes say what was sent. A crash of the database may lose the last of them, and then the same
-    delivery is sent once more under the same id; nothing that was committed elsewhere is lost.
+    delivery is sent once more under the same id; nothing that was committed elsewhere is lost. Its
+    plans do not look at values: for a workspace newer than the statistics, the planner would believe
+    that it holds a row or none, and then any index looks as good as the right one.
     """
     try:
         pool = await asyncpg.create_pool(
@@ -325,12 +327,15 @@ async def connect(dsn: str, *, clock: Clock, size: int, statement_timeout_ms: in
                 "idle_in_transaction_session_timeout": "60000",
                 "timezone": "UTC",
                 "jit": "off",
-                **({} if is_patient else {"synchronous_commit": "off"}),
+                **({} if is_patient else _IMPATIENT),
             },
         )
     except _DATABASE_ERRORS as error:
         raise Busy(f"PostgreSQL cannot be reached ({type(error).__name__}). Check HOSPES_DATABASE_URL.") from None
     return Database(pool, clock)
+
+
+_IMPATIENT = {"synchronous_commit": "off", "plan_cache_mode": "force_generic_plan"}
 
 
 def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

@@ -96,53 +96,19 @@ _SENTENCES = {
     "Expected `datetime` with a timezone component": ("timezone_aware", "Input should have timezone info"),
     "Expected `datetime` with no timezone component": ("timezone_naive", "Input should not have timezone info"),
 }
-# msgspec's sentence about a bound → pydantic's kind, words and name of the bound.
-_BOUNDS = [
-    (re.compile(sentence), kind, words, name)
-    for sentence, kind, words, name in (
-        (r"Expected `\w+` >= (\S+)", "greater_than_equal", "Input should be greater than or equal to {n}", "ge"),
-        (r"Expected `\w+` <= (\S+)", "less_than_equal", "Input should be less than or equal to {n}", "le"),
-        (r"Expected `\w+` > (\S+)", "greater_than", "Input should be greater than {n}", "gt"),
-        (r"Expected `\w+` < (\S+)", "less_than", "Input should be less than {n}", "lt"),
-        (
-            r"Expected `\w+` that's a multiple of (\S+)",
-            "multiple_of",
-            "Input should be a multiple of {n}",
-            "multiple_of",
-        ),
-        (
-            r"Expected `(?:str|bytes)` of length >= (\d+)",
-            "string_too_short",
-            "String should have at least {n} character{s}",
-            "min_length",
-        ),
-        (
-            r"Expected `(?:str|bytes)` of length <= (\d+)",
-            "string_too_long",
-            "String should have at most {n} character{s}",
-            "max_length",
-        ),
-        (r"Expected `array` of length >= (\d+)", "too_short", "List should have at least {n} item{s}", "min_length"),
-        (r"Expected `array` of length <= (\d+)", "too_long", "List should have at most {n} item{s}", "max_length"),
-        (r"Expected `array` of length (\d+)", "value_error", "List should have {n} item{s}", "length"),
-        (
-            r"Expected `object` of length >= (\d+)",
-            "too_short",
-            "Dictionary should have at least {n} item{s}",
-            "min_length",
-        ),
-        (
-            r"Expected `object` of length <= (\d+)",
-            "too_long",
-            "Dictionary should have at most {n} item{s}",
-            "max_length",
-        ),
-    )
-]
+_BOUNDS = {
+    ">=": ("greater_than_equal", "greater than or equal to", "ge"),
+    "<=": ("less_than_equal", "less than or equal to", "le"),
+    ">": ("greater_than", "greater than", "gt"),
+    "<": ("less_than", "less than", "lt"),
+    "that's": ("multiple_of", "a multiple of", "multiple_of"),
+}
+_BOUND = re.compile(r"Expected `\w+` (>=|<=|>|<|that's)(?: a multiple of)? (\S+)")
+_LENGTH = re.compile(r"Expected `(\w+)` of length (>= |<= |)(\d+)")
 _MESSAGE = re.compile(r"(?P<said>.*) - at (?P<name>`key` in )?`\$(?P<path>.*)`", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
 _PATTERN = re.compile(r"Expected `str` matching regex (.+)", re.DOTALL)
-_TYPE = re.compile(r"Expected `([^`]+)`(?:, got `(\w+)`)?")
+_TYPE = re.compile(r"Expected `([^`]+)`(?:, got `\w+`)?")
 _MEMBER = re.compile(r"Object (?:missing required|contains unknown) field `(.+)`", re.DOTALL)
 
 
@@ -169,7 +135,7 @@ def worded(sentence: str, loc: Loc, given: Any, root: inspect.Type | None = None
     With the decoded type as `root` the fault can name the values that are allowed there.
     """
     nodes = _nodes_at(root, loc[1:]) if root else []
-    for worder in (_a_member, _a_sentence, _a_bound, _a_pattern):
+    for worder in (_a_member, _a_sentence, _a_bound, _a_length, _a_pattern):
         fault = worder(sentence, loc, given)
         if fault:
             return fault
@@ -184,7 +150,7 @@ def _a_member(sentence: str, loc: Loc, given: Any) -> Fault | None:
         return None
     if "unknown" in sentence[: found.start(1)]:
         extra = given.get(found[1]) if isinstance(given, dict) else None
-        return Fault("extra_forbidden", (*loc, found[1]), "Extra inputs are not permitted", echo(extra))
+        return Fault("extra_forbidden", (*loc, short(found[1])), "Extra inputs are not permitted", echo(extra))
     return Fault("missing", (*loc, found[1]), "Field required", echo(given))
 
 
@@ -194,12 +160,31 @@ def _a_sentence(sentence: str, loc: Loc, given: Any) -> Fault | None:
 
 
 def _a_bound(sentence: str, loc: Loc, given: Any) -> Fault | None:
-    for pattern, kind, words, name in _BOUNDS:
-        found = pattern.fullmatch(sentence)
-        if found:
-            bound = msgspec.json.decode(found[1])
-            return Fault(kind, loc, words.format(n=bound, s="" if bound == 1 else "s"), echo(given), {name: bound})
-    return None
+    found = _BOUND.fullmatch(sentence)
+    if not found:
+        return None
+    kind, words, name = _BOUNDS[found[1]]
+    bound = msgspec.json.decode(found[2])
+    return Fault(kind, loc, f"Input should be {words} {bound}", echo(given), {name: bound})
+
+
+def _a_length(sentence: str, loc: Loc, given: Any) -> Fault | None:
+    found = _LENGTH.fullmatch(sentence)
+    if not found:
+        return None
+    type_, sign, bound = found[1], found[2], int(found[3])
+    extreme = {">= ": "at least ", "<= ": "at most "}.get(sign, "")
+    name = {">= ": "min_length", "<= ": "max_length"}.get(sign, "length")
+    has = len(given) if isinstance(given, str | list | dict) else bound
+    side = "short" if has < bound else "long"
+    plural = "" if bound == 1 else "s"
+    if type_ in {"str", "bytes"}:
+        words = f"String should have {extreme}{bound} character{plural}"
+        return Fault(f"string_too_{side}", loc, words, echo(given), {name: bound})
+    field = "List" if type_ == "array" else "Dictionary"
+    words = f"{field} should have {extreme}{bound} item{plural} after validation, not {has}"
+    ctx = {"field_type": field, name: bound, "actual_length": has}
+    return Fault(f"too_{side}", loc, words, echo(given), ctx)
 
 
 def _a_pattern(sentence: str, loc: Loc, given: Any) -> Fault | None:
@@ -216,8 +201,9 @@ def _not_allowed(loc: Loc, given: Any, nodes: Sequence[inspect.Type]) -> Fault:
     allowed = [repr(value) for node in nodes for value in _values(node)]
     if not allowed:
         return Fault("enum", loc, "Input should be one of the allowed values", echo(given))
+    kind = "literal_error" if any(isinstance(node, inspect.LiteralType) for node in nodes) else "enum"
     expected = " or ".join([", ".join(allowed[:-1]), allowed[-1]] if len(allowed) > 1 else allowed)
-    return Fault("enum", loc, f"Input should be {expected}", echo(given), {"expected": expected})
+    return Fault(kind, loc, f"Input should be {expected}", echo(given), {"expected": expected})
 
 
 def _values(node: inspect.Type) -> Sequence[Any]:
@@ -236,7 +222,7 @@ def _a_type(sentence: str, loc: Loc, given: Any, nodes: Sequence[inspect.Type]) 
     kind, words = _TYPES[names[0]][0], " or ".join(_TYPES[name][1] for name in names)
     if names == ["object"] and any(isinstance(node, inspect.StructType) for node in nodes):
         kind, words = "model_attributes_type", "a valid dictionary or object to extract fields from"
-    if names == ["int"] and found[2] == "float":
+    if names == ["int"] and isinstance(given, float) and not given.is_integer():
         kind, words = "int_from_float", "a valid integer, got a number with a fractional part"
     return Fault(kind, loc, f"Input should be {words}", echo(given))
 

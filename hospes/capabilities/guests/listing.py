@@ -168,6 +168,29 @@ class _Glance(msgspec.Struct, frozen=True):
     hits: list[int] | None
 
 
+class _Spread(msgspec.Struct, frozen=True):
+    seen: int
+    hits: int
+
+
+# A hundred guests behind each of ten marks.
+SPREAD = sql("""
+    SELECT count(*) AS seen, count(*) FILTER (WHERE strpos(piece.search_text, $2) > 0) AS hits
+      FROM (SELECT created_at, guest_id
+              FROM guest_marks
+             WHERE workspace_id = $1
+             ORDER BY rank * 7919 % 1000003
+             LIMIT 10) mark
+     CROSS JOIN LATERAL (
+           SELECT g.search_text
+             FROM guests g
+            WHERE g.workspace_id = $1 AND g.merged_into IS NULL
+              AND (g.created_at, g.id) <= (mark.created_at, mark.guest_id)
+            ORDER BY g.created_at DESC, g.id DESC
+            LIMIT 100) piece
+""")
+
+
 class _Lookup(msgspec.Struct, frozen=True):
     total: int
     ids: list[int]
@@ -180,7 +203,11 @@ async def _searched(reader: Reader, term: str, filters: dict[str, object], *, li
     hits = glance.hits or []
     if glance.seen < _GLANCE:
         return Page(await _by_ids(reader, hits[offset : offset + limit]), len(hits))
+    spread = _Spread(0, 0)
     if len(hits) < _FREQUENT:
+        # The newest may be unlike the others: look at some from all over the list as well.
+        spread = await reader.find(_Spread, SPREAD, term) or spread
+    if len(hits) < _FREQUENT and spread.hits < _FREQUENT:
         found = await reader.find(_Lookup, LOOKUPS[choice], term, limit, offset, *values)
         assert found is not None
         return Page(await _by_ids(reader, found.ids), found.total)
@@ -188,7 +215,8 @@ async def _searched(reader: Reader, term: str, filters: dict[str, object], *, li
     if len(ids) < limit:
         ids = await reader.column(WALKS[choice], term, limit, offset, *values)
     everyone = await _total(reader, filters)
-    estimate = max(everyone * len(hits) // glance.seen, len(hits), offset + len(ids) if ids else 0)
+    seen, matching = (spread.seen, spread.hits) if spread.seen else (glance.seen, len(hits))
+    estimate = max(everyone * matching // seen, len(hits), offset + len(ids) if ids else 0)
     return Page(await _by_ids(reader, ids), estimate, is_estimate=True)
 
 

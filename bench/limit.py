@@ -1,0 +1,83 @@
+"""The limit: a bare ASGI function with asyncpg that does the same SELECT, or the same INSERTs.
+
+Run as `python -m bench.limit SOCKET_FD DSN WORKSPACE`.
+"""
+
+import socket
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+import uvicorn
+import uvloop
+
+from hospes.capabilities.access import metering  # noqa: F401 (the same modules in memory as the server has)
+from hospes.capabilities.events.log import RECORD
+from hospes.capabilities.guests.profile import CREATE, GET, STATE
+from hospes.capabilities.webhooks.outbox import FAN_OUT
+
+_encode = msgspec.json.Encoder().encode
+_BODY = '{"event":"guest.created","tenant_id":1,"payload":{"guest_id":1},"timestamp":"2026-06-20T12:00:00+00:00"}'
+
+
+async def main(fd: int, dsn: str, workspace: int) -> None:
+    async def prepare(connection: Any) -> None:
+        await connection.set_type_codec(
+            "jsonb", schema="pg_catalog", encoder=lambda v: _encode(v).decode(), decoder=msgspec.json.decode
+        )
+
+    async def keep(_: Any) -> None:
+        return None
+
+    pool = await asyncpg.create_pool(dsn, min_size=1, max_size=10, init=prepare, reset=keep)
+    numbers = iter(range(10**12))
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["method"] == "GET":
+            row = await pool.fetchrow(GET.text, workspace, int(scope["path"].rpartition("/")[2]))
+            status, body = 200, _encode(dict(row))
+        else:
+            given = msgspec.json.decode((await receive())["body"])
+            status, body = 201, await insert(given)
+        length = str(len(body)).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def insert(given: dict[str, Any]) -> bytes:
+        name, email = given["name"], given["email"]
+        async with pool.acquire() as connection, connection.transaction():
+            now = datetime.now(UTC)
+            row = await connection.fetchrow(
+                CREATE.text, workspace, ["email"], [email], name, email, None, False, True, {}, 1, None,
+                f"{name}\n{email}", now, None,
+            )  # fmt: skip
+            guest = row["id"]
+            event = await connection.fetchrow(
+                RECORD.text, workspace, 0, "guest.created", guest, 1, {"guest_id": guest}, "bench", "bench", now, now
+            )
+            await connection.fetchrow(
+                STATE.text, workspace, guest, "bench", "bench", event["position"], now, ["email"], [email],
+                ["name", "email"], [_encode(name).decode(), _encode(email).decode()], True,
+                ["guests", "location:1"], [1, 1],
+            )  # fmt: skip
+            await connection.execute(
+                FAN_OUT.text,
+                workspace,
+                f"dlv_bench{next(numbers):016d}",
+                event["position"],
+                1,
+                "guest.created",
+                _BODY,
+                now,
+            )
+            return _encode(dict(await connection.fetchrow(GET.text, workspace, guest)))
+
+    config = uvicorn.Config(application, lifespan="off", access_log=False, log_level="warning")
+    await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=fd)])
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
