@@ -84,11 +84,11 @@ class _Once(msgspec.Struct, frozen=True):
     fingerprint: bytes
 
 
-_JSON = [(b"content-type", b"application/json; charset=utf-8")]
 _ALWAYS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 ]
+_JSON = [*_ALWAYS, (b"content-type", b"application/json; charset=utf-8")]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -244,9 +244,7 @@ class Door:
         return refusal
 
     async def _send(self, request: Request, answer: Answer, headers: dict[str, str], send: Send) -> None:
-        raw = [(b"x-request-id", request.id.encode("ascii")), *_ALWAYS]
-        if answer.body:
-            raw += _JSON
+        raw = [(b"x-request-id", request.id.encode("ascii")), *(_JSON if answer.body else _ALWAYS)]
         if answer.status != 204:
             raw.append((b"content-length", str(len(answer.body)).encode("ascii")))
         for name, value in headers.items():

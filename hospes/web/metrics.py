@@ -1,5 +1,7 @@
 """Prometheus metrics. Labels come from tables, never from input, so their number is bounded."""
 
+from functools import lru_cache
+
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -20,7 +22,12 @@ def request(door: str, method: str, route: str, status: int, seconds: float) -> 
     """Count one answered request."""
     known = method if method in _METHODS else "other"
     _labelled(door, known, route, status).inc()
-    SECONDS.labels(door).observe(seconds)
+    _timed(door).observe(seconds)
+
+
+@lru_cache
+def _timed(door: str) -> Histogram:
+    return SECONDS.labels(door)
 
 
 _children: dict[tuple[str, str, str, int], Counter] = {}
