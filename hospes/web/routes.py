@@ -32,7 +32,6 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[int, ...] = ()
     group: str = ""
     example: Any = None
-    answer_example: Any = None
     is_extension: bool = False
 
     @property
