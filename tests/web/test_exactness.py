@@ -80,3 +80,12 @@ def test_instants_and_decimals_are_found_wherever_they_stand() -> None:
     assert fault(deep, '{"by":{"x":["1","2026-01-01T00:00:00"]}}').loc == ("body", "by", "x", 1)
     assert fault(deep, '{"bag":["Infinity"]}').kind == "decimal_parsing"
     assert outcome(deep, b'{"kids":[{}],"by":{"x":["1","2026-01-01T00:00:00Z"]},"bag":["1"]}') == "accepted"
+
+
+class Folder(msgspec.Struct):
+    name: str = ""
+    folders: list["Folder"] = []
+
+
+def test_a_type_that_holds_itself_and_no_instant_is_read() -> None:
+    assert BodyDecoder(Folder)(b'{"folders":[{"name":"a"}]}').folders == [Folder("a")]

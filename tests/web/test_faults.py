@@ -63,6 +63,7 @@ from tests.web.orders import Colour, Order, decode, fault, whole
                 1.5,
             ),
         ),
+        (whole(location_id=1.0), Fault("int_type", ("body", "location_id"), "Input should be a valid integer", 1.0)),
         (
             {"name": ""},
             Fault(

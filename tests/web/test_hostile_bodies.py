@@ -21,11 +21,16 @@ HOSTILE = {
     "numbers of 4299 digits": b"[" + b",".join([b"9" * 4299] * 243) + b"]",
     "100000 duplicate keys": b"{" + b",".join([b'"a":1'] * 100_000) + b"}",
     "999 duplicate keys": b'{"name":"a",' + b",".join([b'"\\u0061":1'] * 990) + b"}",
-    "quotes": b"," * 1001 + b'""' * (MIB // 2 - 600),
-    "escaped quotes, open": b"[" * 65 + b'"' + b'\\"' * (MIB // 2 - 40),
-    "backslashes, open": b"[" * 65 + b'"' + b"\\" * (MIB - 70),
-    "closing": b"," * 1001 + b"]" * (MIB - 1001),
-    "blanks": b"[" * 65 + b" " * (MIB - 65),
+    # What makes the size be checked stands at the end, so that all before it is looked at.
+    "quotes": b'""' * (MIB // 2 - 600) + b"," * 1001,
+    "escaped quotes, open": b'["' + b'\\"' * (MIB // 2 - 40) + b"[" * 65,
+    "backslashes, open": b'["' + b"\\" * (MIB - 70) + b"[" * 65,
+    "closing": b"]" * (MIB - 1001) + b"," * 1001,
+    "opening and closing": b"[]" * (MIB // 2 - 600) + b"," * 1001,
+    "opening and closing inside": b"[" + b"[]" * (MIB // 2 - 600) + b"," * 1001,
+    "blanks": b"[" + b" " * (MIB - 70) + b"[" * 65,
+    "letters": b"[" + b"x" * (MIB - 70) + b"[" * 65,
+    "strings and blanks": b'{"x":[' + b",".join([b'"x"' + b" " * 1000] * 990) + b'],"\\u003a":1,"\\u003a":2}',
     "wrong at the end": b'{"name":"a","attributes":{"a":"' + b"x" * (MIB - 50) + b'"}}',
     "wrong among many": json.dumps(
         whole(attributes={str(n): n for n in range(900)} | {"z": "x" * (MIB - 20_000)})
