@@ -1,10 +1,10 @@
-"""The Guest API's table, in the contract's order. Contract 3.4, 8, 16, 17."""
+"""The Guest API's table, in the contract's order. Contract 3.4, 8 to 14, 16, 17."""
 
 from typing import Any
 
 import msgspec
 
-from hospes.doors.guest_api import crm, hooks, shapes
+from hospes.doors.guest_api import analytics, communication, crm, hooks, loyalty, promotions, shapes, wallet, wifi
 from hospes.web.routes import Route
 
 BASE = "/api/v1/external/v1"
@@ -191,4 +191,14 @@ _HOOKS = [
 ]
 
 # The webhook scopes stand under the CRM in the contract, so the same handlers answer there too.
-ROUTES = _CRM + _HOOKS + [msgspec.structs.replace(route, path="/crm" + route.path) for route in _HOOKS]
+ROUTES = [
+    *_CRM,
+    *promotions.ROUTES,
+    *loyalty.ROUTES,
+    *wallet.ROUTES,
+    *communication.ROUTES,
+    *wifi.ROUTES,
+    *analytics.ROUTES,
+    *_HOOKS,
+    *(msgspec.structs.replace(route, path="/crm" + route.path) for route in _HOOKS),
+]

@@ -1,0 +1,1 @@
+"""Loyalty: points as a ledger, tiers that follow from it, rewards, and the rules that earn."""

@@ -1,0 +1,1 @@
+"""Messages: templates, and each message with its delivery life."""
