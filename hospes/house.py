@@ -1,7 +1,7 @@
 """The composition root: the one module that knows everyone. Three tables say what the house does."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -19,17 +19,17 @@ from hospes.base.secrets import Unreadable, Vault, same
 from hospes.base.settings import Settings
 from hospes.base.signals import Signals
 from hospes.capabilities import access, events, guests, webhooks, workspaces
-from hospes.doors import guest_api
+from hospes.doors import guest_api, workspace_api
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
 from hospes.web import metrics
 from hospes.web.docs_page import Assets, DocsPage
-from hospes.web.door import Door, Entrance, Services
+from hospes.web.door import Door, Entrance, Guard, Services
 from hospes.web.openapi import OpenApi
 from hospes.web.requests import Hosts
 
 # Every door by its base path.
-DOORS = {guest_api.BASE: guest_api}
+DOORS = {guest_api.BASE: guest_api, workspace_api.BASE: workspace_api}
 
 # What follows an event, in the same transaction, in this order.
 REACTIONS = (webhooks.fan_out,)
@@ -68,7 +68,7 @@ class House:
         )
         self._real: set[int] = set()
         self.database: db.Database
-        self.keyring: access.Keyring
+        self.keyrings: tuple[access.Keyring[Any], ...]
         self.meter: access.metering.Meter
         self.signals: Signals
         self.worker: Worker | None = None
@@ -101,17 +101,22 @@ class House:
     async def serving(self) -> AsyncIterator[Entrance]:
         """The ASGI application, ready to answer."""
         await self.open()
-        self.keyring = access.Keyring(self.database, "guest_api")
+        keys = access.Keyring(self.database, access.callers.find)
+        tokens = access.Keyring(self.database, access.staff_tokens.find)
+        self.keyrings = (keys, tokens)
         self.meter = access.metering.Meter(self.database, self.clock)
-        self.signals = Signals(
-            self.dsn, self.clock, on_change=lambda _: self.keyring.forget(), on_gap=self.keyring.forget
-        )
-        self.keyring.signals = self.signals
+        self.signals = Signals(self.dsn, self.clock, on_change=lambda _: self._forget_keys(), on_gap=self._forget_keys)
+        keys.signals = tokens.signals = self.signals
+        proxies = access.addresses.Proxies(self.settings.trusted_proxies)
+        guards: dict[str, Guard] = {
+            guest_api.BASE: guest_api.Admission(keys, self.windows, self.meter, proxies),
+            workspace_api.BASE: workspace_api.Admission(tokens, self.windows),
+        }
         self.database.on_commit = self.signals.wake
         await self.signals.start()
         writing = asyncio.create_task(self._keep_metering())
         try:
-            yield self._application()
+            yield self._application(guards)
         finally:
             writing.cancel()
             await self.meter.write()
@@ -163,7 +168,11 @@ class House:
             await self.clock.sleep(_METER_SECONDS)
             await self.meter.write()
 
-    def _application(self) -> Entrance:
+    def _forget_keys(self) -> None:
+        for keyring in self.keyrings:
+            keyring.forget()
+
+    def _application(self, guards: Mapping[str, Guard]) -> Entrance:
         assets = Assets()
         routes: list[Any] = [
             Route("/", _front),
@@ -172,7 +181,6 @@ class House:
             Route("/metrics", self._metrics),
             Mount("/assets", assets),
         ]
-        proxies = access.addresses.Proxies(self.settings.trusted_proxies)
         hosts = Hosts(self.settings.public_url, self.settings.allowed_hosts)
         services = Services(self.database, self.clock, self.vault, self._instant_of, hosts)
         doors: dict[str, Door] = {}
@@ -181,15 +189,15 @@ class House:
                 contract.__name__.rpartition(".")[2],
                 base,
                 contract.ROUTES,
-                guard=contract.Admission(self.keyring, self.windows, self.meter, proxies),
-                speech=contract.GuestSpeech(),
+                guard=guards[base],
+                speech=contract.Speech(),
                 services=services,
                 extras={"vault": self.vault, "destinations": self.destinations},
             )
-            described = OpenApi(contract.ROUTES, title=contract.TITLE)
+            described = OpenApi(contract.ROUTES, contract.DIALECT)
             shown = DocsPage(
                 assets,
-                title=f"Hospes {contract.TITLE}",
+                title=f"Hospes {contract.DIALECT.title}",
                 openapi_url="openapi.json",
                 assets_url="../" * base.count("/") + "assets",
             )
@@ -217,7 +225,7 @@ class House:
 
 
 async def _front(_request: StarletteRequest) -> Response:
-    lines = ["Hospes is running.", *(f"{contract.TITLE}: {base}/docs" for base, contract in DOORS.items())]
+    lines = ["Hospes is running.", *(f"{contract.DIALECT.title}: {base}/docs" for base, contract in DOORS.items())]
     return PlainTextResponse("\n".join(lines) + "\n")
 
 

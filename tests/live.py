@@ -19,7 +19,7 @@ class Live:
     def __init__(self, process: "subprocess.Popen[str]", folder: Path, said: dict[str, str]) -> None:
         self.process = process
         self.folder = folder
-        self.base = said["API docs"].removesuffix("/docs")
+        self.base = said["Guest API"].removesuffix("/docs")
         self.key = said["API key"]
 
 

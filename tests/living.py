@@ -10,6 +10,7 @@ from hospes.base.clock import ManualClock
 from hospes.base.db import Actor, Tx
 from hospes.base.jobs import Worker
 from hospes.capabilities import access, places, workspaces
+from hospes.doors import workspace_api
 from hospes.house import House
 
 BASE = "/api/v1/external/v1"
@@ -102,6 +103,7 @@ class Api:
         self.key = key
         self.location_id = location_id
         self.portal_id = portal_id
+        self.tokens: dict[str, str] = {}
 
     def begin(self) -> Any:
         """A transaction in this workspace, on the house's clock."""
@@ -151,6 +153,21 @@ class Api:
             body=content,
             peer=peer,
         )
+
+    async def workspace(self, method: str, path: str, body: Any = None, *, role: str = "owner", **query: Any) -> Answer:
+        """A call of the Workspace API, with a token of this role."""
+        if role not in self.tokens:
+            made = await access.staff_tokens.create(
+                self.home.server.database, self.workspace_id, name="Test", role=role, now=self.home.clock.now()
+            )
+            self.tokens[role] = made.secret
+        sent = [(b"host", b"testserver"), (b"authorization", f"Bearer {self.tokens[role]}".encode())]
+        content = b"" if body is None else json.dumps(body).encode()
+        if body is not None:
+            sent.append((b"content-type", b"application/json"))
+        target = workspace_api.BASE + path
+        question = urlencode(query, doseq=True).encode()
+        return await ask(self.home.application, method, target, headers=sent, query=question, body=content)
 
     async def get(self, path: str, **more: Any) -> Answer:
         return await self.ask("GET", path, **more)

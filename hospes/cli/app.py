@@ -1,7 +1,6 @@
 """The commands."""
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -13,8 +12,8 @@ from hospes.base.secrets import digest
 from hospes.capabilities import access, guests, workspaces
 from hospes.cli import demo as demo_workspace
 from hospes.cli import doctor as examination
-from hospes.cli import serving
-from hospes.cli.session import say, secret_key, settings_for, show, told, with_house
+from hospes.cli import serving, tokens
+from hospes.cli.session import DataDir, Json, say, secret_key, settings_for, show, told, with_house
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,11 +27,7 @@ guests_app = typer.Typer(no_args_is_help=True, help="Two records of one person."
 app.add_typer(workspace_app, name="workspace")
 app.add_typer(keys_app, name="keys")
 app.add_typer(guests_app, name="guests")
-
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Where data is kept. Default: HOSPES_DATA_DIR or .hospes")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+app.add_typer(tokens.app, name="tokens")
 
 _ACTOR = Actor("cli", "Command line")
 

@@ -94,12 +94,12 @@ def _child(settings: Settings, name: str, arguments: list[str], *fds: int) -> Ch
 
 def _announce(address: str, key: str | None) -> None:
     lines = [f"Hospes serves on {address}"]
-    lines += [f"  API docs   {address}{base}/docs" for base in DOORS]
+    lines += [f"  {contract.DIALECT.title:<14} {address}{base}/docs" for base, contract in DOORS.items()]
     if key:
         base = next(iter(DOORS))
         lines += [
-            f"  API key    {key}",
-            f"  Try it     curl -H 'Authorization: Bearer {key}' {address}{base}/crm/guests",
+            f"  API key        {key}",
+            f"  Try it         curl -H 'Authorization: Bearer {key}' {address}{base}/crm/guests",
         ]
     lines.append("Stop with Ctrl-C.")
     print("\n".join(lines), flush=True)

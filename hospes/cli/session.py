@@ -10,9 +10,10 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+import typer
 
 from hospes.base import data_folder, ids, postgres_home
 from hospes.base.errors import HospesError, Misconfigured
@@ -22,6 +23,12 @@ from hospes.base.settings import Settings
 from hospes.house import House, prepare
 
 T = TypeVar("T")
+
+# Options that commands share.
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where data is kept. Default: HOSPES_DATA_DIR or .hospes")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def say(text: str) -> None:

@@ -49,6 +49,11 @@ class Guard(Protocol):
 class Speech(Protocol):
     """How a door words what went wrong."""
 
+    @property
+    def content_type(self) -> bytes:
+        """The media type of its errors."""
+        ...
+
     def error(self, status: int, detail: Any) -> bytes: ...
 
     def of(self, error: HospesError) -> Refusal:
@@ -64,6 +69,7 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     headers: Mapping[str, str] = {}
+    is_error: bool = False
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -112,6 +118,7 @@ class Door:
         self.table = Table(routes)
         self._guard = guard
         self._speech = speech
+        self._error_headers = [*_ALWAYS, (b"content-type", speech.content_type)]
         self._services = services
         self._extras = extras
         self._bodies = {route.body: BodyDecoder(route.body) for route in routes if route.body}
@@ -216,7 +223,7 @@ class Door:
                 tx, vault, credential=once.credential, key=once.key, fingerprint=once.fingerprint
             )
             if first is not None:
-                return Answer(first.status, first.body)
+                return Answer(first.status, first.body, is_error=first.status >= 400)
             answer = await self._done_or_refused(compiled, tx, arguments)
             kept = idempotency.Answer(answer.status, answer.body)
             await idempotency.keep(tx, vault, kept, credential=once.credential, key=once.key)
@@ -235,7 +242,8 @@ class Door:
         return Answer(compiled.route.status, _encode(out) if out is not None else b"")
 
     def _refused(self, refusal: Refusal) -> Answer:
-        return Answer(refusal.status, self._speech.error(refusal.status, refusal.detail), refusal.headers)
+        body = self._speech.error(refusal.status, refusal.detail)
+        return Answer(refusal.status, body, refusal.headers, is_error=True)
 
     def _told(self, error: HospesError, request: Request) -> Refusal:
         refusal = self._speech.of(error)
@@ -244,7 +252,8 @@ class Door:
         return refusal
 
     async def _send(self, request: Request, answer: Answer, headers: dict[str, str], send: Send) -> None:
-        raw = [(b"x-request-id", request.id.encode("ascii")), *(_JSON if answer.body else _ALWAYS)]
+        fixed = _ALWAYS if not answer.body else self._error_headers if answer.is_error else _JSON
+        raw = [(b"x-request-id", request.id.encode("ascii")), *fixed]
         if answer.status != 204:
             raw.append((b"content-length", str(len(answer.body)).encode("ascii")))
         for name, value in headers.items():

@@ -1,7 +1,7 @@
 """The OpenAPI document of a door, made from its table."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,88 +10,33 @@ from starlette.responses import Response
 
 from hospes.web.routes import Route
 
-_ERRORS = {
-    400: ("The request is well-formed and cannot be carried out.", {"detail": "Insufficient points"}),
-    401: ("The Bearer token is missing, invalid or revoked.", {"detail": "Not authenticated"}),
-    403: (
-        "The scope is missing, the IP address is blocked, or the plan lacks the module.",
-        {"detail": "Missing required scope: crm:write"},
-    ),
-    404: ("The id is unknown, or belongs to another workspace.", {"detail": "Guest not found"}),
-    409: (
-        "The request conflicts with what is there.",
-        {"detail": "A guest with this email already exists", "existing_id": 42},
-    ),
-    413: ("The body is larger than 1 MiB.", {"detail": "The body is larger than 1 MiB."}),
-    415: ("The body is not JSON.", {"detail": "Send the body as application/json."}),
-    422: (
-        "The body, path or query is not valid.",
-        {
-            "detail": [
-                {
-                    "type": "missing",
-                    "loc": ["body", "location_id"],
-                    "msg": "Field required",
-                    "input": {"name": "Alex"},
-                }
-            ]
-        },
-    ),
-    429: (
-        "The key's limit a minute or the month's quota is used up.",
-        {"detail": "Rate limit exceeded for this API key"},
-    ),
-    503: (
-        "The server cannot answer at the moment. Try again after the seconds in `Retry-After`.",
-        {"detail": "The database did not answer in time. Try again in a moment."},
-    ),
-}
-_ALWAYS = (400, 401, 403, 422, 429, 503)
 
-_REQUEST_ID = {"$ref": "#/components/headers/X-Request-Id"}
-_USAGE = {
-    "X-Request-Id": _REQUEST_ID,
-    "X-API-Usage-Percent": {"$ref": "#/components/headers/X-API-Usage-Percent"},
-    "X-API-Usage-Warning": {"$ref": "#/components/headers/X-API-Usage-Warning"},
-}
-_HEADERS = {
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """What a door's document says of itself beside its routes.
+
+    `errors` gives words and an example for each status. `headers` are components that every answer
+    names in `answered_headers`; `schemas` holds `Error`, of the media type `error_type`.
+    """
+
+    title: str
+    description: str
+    security: Mapping[str, Any]
+    errors: Mapping[int, tuple[str, Any]]
+    always: tuple[int, ...]
+    schemas: Mapping[str, Any]
+    headers: Mapping[str, Any] = {}
+    answered_headers: tuple[str, ...] = ()
+    error_type: str = "application/json"
+    # What stands before a route's printed scope.
+    scope_word: str = "Scope"
+
+
+_COMMON_HEADERS = {
     "X-Request-Id": {
         "description": "Names this request; quote it to support. A sane one that you send comes back.",
         "schema": {"type": "string"},
     },
-    "X-API-Usage-Percent": {
-        "description": "The share of the month's quota that is used. May exceed 100 on soft quotas.",
-        "schema": {"type": "integer"},
-    },
-    "X-API-Usage-Warning": {
-        "description": "`approaching_monthly_quota` from 80 %, `monthly_quota_exceeded` from 100 %.",
-        "schema": {"type": "string", "enum": ["approaching_monthly_quota", "monthly_quota_exceeded"]},
-    },
     "Retry-After": {"description": "Whole seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
-}
-_DETAIL = {
-    "type": "object",
-    "required": ["detail"],
-    "properties": {
-        "detail": {
-            "anyOf": [
-                {"type": "string"},
-                {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}},
-            ]
-        },
-        "existing_id": {"type": ["integer", "null"], "description": "With 409: the record that is there already."},
-    },
-}
-_FAULT = {
-    "type": "object",
-    "required": ["type", "loc", "msg"],
-    "properties": {
-        "type": {"type": "string"},
-        "loc": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}},
-        "msg": {"type": "string"},
-        "input": {},
-        "ctx": {"type": "object"},
-    },
 }
 _KEY = {
     "name": "Idempotency-Key",
@@ -105,8 +50,8 @@ _KEY = {
 class OpenApi:
     """Serves the document. It is made once."""
 
-    def __init__(self, routes: Sequence[Route], *, title: str) -> None:
-        self.document = document(routes, title=title)
+    def __init__(self, routes: Sequence[Route], dialect: Dialect) -> None:
+        self.document = document(routes, dialect)
         self._body = msgspec.json.encode(self.document)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -118,7 +63,7 @@ class OpenApi:
         await response(scope, receive, send)
 
 
-def document(routes: Sequence[Route], *, title: str) -> dict[str, Any]:
+def document(routes: Sequence[Route], dialect: Dialect) -> dict[str, Any]:
     """OpenAPI 3.1."""
     structs = {struct for route in routes for struct in (route.body, route.answer) if struct is not None}
     ordered = sorted(structs, key=lambda struct: struct.__name__)
@@ -127,39 +72,35 @@ def document(routes: Sequence[Route], *, title: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         public = route.path.replace("_ref}", "_id}")
-        paths.setdefault(public, {})[route.method.lower()] = _operation(route, by_struct)
+        paths.setdefault(public, {})[route.method.lower()] = _operation(route, by_struct, dialect)
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": f"Hospes {title}",
+            "title": f"Hospes {dialect.title}",
             "version": "1",
-            "description": "Guests, what is known of them, and what happens to them. "
-            "Send your key as `Authorization: Bearer nk_…`. What goes beyond the documented contract is "
-            "marked as an extension.",
+            "description": dialect.description,
         },
         "servers": [{"url": "."}],
-        "security": [{"apiKey": []}],
+        "security": [{name: []} for name in dialect.security],
         "tags": [{"name": name} for name in dict.fromkeys(route.group for route in routes)],
         "paths": paths,
         "components": {
-            "schemas": {**components, "Error": _DETAIL, "Fault": _FAULT},
-            "headers": _HEADERS,
-            "securitySchemes": {
-                "apiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "nk_ and 32 letters and digits"}
-            },
+            "schemas": {**components, **dialect.schemas},
+            "headers": {**_COMMON_HEADERS, **dialect.headers},
+            "securitySchemes": dict(dialect.security),
         },
     }
 
 
-def _operation(route: Route, by_struct: dict[Any, Any]) -> dict[str, Any]:
+def _operation(route: Route, by_struct: dict[Any, Any], dialect: Dialect) -> dict[str, Any]:
     description = route.description + ("\n\nAn extension of the documented contract." if route.is_extension else "")
     operation: dict[str, Any] = {
         "operationId": _operation_id(route),
         "tags": [route.group],
         "summary": route.summary,
-        "description": f"{description}\n\nScope: `{route.printed_scope}`".strip(),
+        "description": f"{description}\n\n{dialect.scope_word}: `{route.printed_scope}`".strip(),
         "parameters": _parameters(route),
-        "responses": _responses(route, by_struct),
+        "responses": _responses(route, by_struct, dialect),
     }
     if route.body:
         content: dict[str, Any] = {"schema": by_struct[route.body]}
@@ -204,26 +145,25 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return dict(real[0]) if len(real) == 1 else {"anyOf": real}
 
 
-def _responses(route: Route, by_struct: dict[Any, Any]) -> dict[str, Any]:
-    answered: dict[str, Any] = {"description": "Done.", "headers": _USAGE}
+def _responses(route: Route, by_struct: dict[Any, Any], dialect: Dialect) -> dict[str, Any]:
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *dialect.answered_headers)}
+    answered: dict[str, Any] = {"description": "Done.", "headers": headers}
     if route.answer:
         answered["content"] = {"application/json": {"schema": by_struct[route.answer]}}
     responses = {str(route.status): answered}
     statuses = {
-        *_ALWAYS,
+        *dialect.always,
         *route.errors,
         *((413, 415) if route.body else ()),
         *((409,) if route.method != "GET" else ()),
     }
     for status in sorted(statuses):
-        words, example = _ERRORS[status]
-        headers = {"X-Request-Id": _REQUEST_ID}
-        if status in (429, 503):
-            headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
+        words, example = dialect.errors[status]
+        names = ("X-Request-Id", "Retry-After") if status in (429, 503) else ("X-Request-Id",)
         schema = {"$ref": "#/components/schemas/Error"}
         responses[str(status)] = {
             "description": words,
-            "headers": headers,
-            "content": {"application/json": {"schema": schema, "example": example}},
+            "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+            "content": {dialect.error_type: {"schema": schema, "example": example}},
         }
     return responses

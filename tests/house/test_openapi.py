@@ -12,7 +12,7 @@ from hospes.doors import guest_api
 from hospes.web.openapi import document
 from tests.living import BASE, Home, ask
 
-DOCUMENT = document(guest_api.ROUTES, title=guest_api.TITLE)
+DOCUMENT = document(guest_api.ROUTES, guest_api.DIALECT)
 
 
 def test_the_document_is_valid_openapi() -> None:

@@ -1,6 +1,29 @@
-"""Who may call, how often, and once only: keys, scopes, limits, idempotency."""
+"""Who may call, how often, and once only: keys, tokens, scopes, limits, idempotency."""
 
-from hospes.capabilities.access import addresses, idempotency, keys, metering, scopes, shared_windows, windows
-from hospes.capabilities.access.callers import Caller, Keyring
+from hospes.capabilities.access import (
+    addresses,
+    callers,
+    idempotency,
+    keys,
+    metering,
+    scopes,
+    shared_windows,
+    staff_tokens,
+    windows,
+)
+from hospes.capabilities.access.callers import Caller
+from hospes.capabilities.access.keyring import Keyring
 
-__all__ = ["Caller", "Keyring", "addresses", "idempotency", "keys", "metering", "scopes", "shared_windows", "windows"]
+__all__ = [
+    "Caller",
+    "Keyring",
+    "addresses",
+    "callers",
+    "idempotency",
+    "keys",
+    "metering",
+    "scopes",
+    "shared_windows",
+    "staff_tokens",
+    "windows",
+]

@@ -1,17 +1,12 @@
-"""Who calls: from a key to a caller, without the database while the key is warm."""
+"""Who calls: from an API key to a caller."""
 
-from collections import OrderedDict
 from datetime import datetime
 
 import msgspec
 
 from hospes.base.db import Actor, Database, sql
-from hospes.base.secrets import digest
-from hospes.base.signals import Signals
 from hospes.capabilities import workspaces
 from hospes.capabilities.access import addresses, scopes
-
-_MOST_CACHED = 50_000
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -56,54 +51,19 @@ FIND = sql(
 )
 
 
-class Keyring:
-    """Keys that were seen lately.
-
-    A change to any key or workspace empties it; while changes cannot be heard, every request asks
-    the database. So a revocation takes effect everywhere within a second (case A15).
-    """
-
-    def __init__(self, database: Database, door: str) -> None:
-        self._database = database
-        self._door = door
-        self._warm: OrderedDict[bytes, Caller] = OrderedDict()
-        self._generation = 0
-        self.signals: Signals | None = None
-
-    def forget(self) -> None:
-        self._warm.clear()
-        self._generation += 1
-
-    async def find(self, key: str) -> Caller | None:
-        """The caller behind a key, or None when it is unknown or revoked."""
-        hashed = digest(key)
-        if self.signals is not None and self.signals.is_current:
-            caller = self._warm.get(hashed)
-            if caller is not None:
-                return caller
-        generation = self._generation
-        row = await self._database.fetchrow(FIND, hashed)
-        if row is None:
-            return None
-        found = _Row(*row)
-        if found.revoked_at is not None:
-            self._warm.pop(hashed, None)
-            return None
-        caller = _caller(found, self._door)
-        # What was read before a change was heard must not be kept after it.
-        if generation == self._generation:
-            self._warm[hashed] = caller
-            if len(self._warm) > _MOST_CACHED:
-                self._warm.popitem(last=False)
-        return caller
+async def find(database: Database, hashed: bytes) -> Caller | None:
+    """Who has the key with this SHA-256, or None when it is unknown or revoked."""
+    row = await database.fetchrow(FIND, hashed)
+    found = _Row(*row) if row is not None else None
+    return _caller(found) if found is not None and found.revoked_at is None else None
 
 
-def _caller(row: _Row, door: str) -> Caller:
+def _caller(row: _Row) -> Caller:
     plan = workspaces.plan(row.plan)
     return Caller(
         key_id=row.id,
         workspace_id=row.workspace_id,
-        actor=Actor(door, f"API key: {row.name}"),
+        actor=Actor("guest_api", f"API key: {row.name}"),
         credential=f"key:{row.id}",
         held=scopes.held(row.scopes),
         rate_limit=row.rate_limit,

@@ -1,9 +1,53 @@
 """Locations: sites with an address and a time zone. Portals: what their Wi-Fi greets guests with."""
 
+from datetime import datetime
 from zoneinfo import available_timezones
 
-from hospes.base.db import Tx, Violation, sql
+import msgspec
+
+from hospes.base.db import Reader, Tx, Violation, sql
 from hospes.base.errors import Conflict, Invalid, NotFound
+
+
+class Location(msgspec.Struct, frozen=True):
+    """`time_zone` is an IANA name."""
+
+    id: int
+    name: str
+    address: str | None
+    city: str | None
+    country_code: str | None
+    time_zone: str
+    is_active: bool
+    created_at: datetime
+
+
+_COLUMNS = "id, name, address, city, country_code, time_zone, is_active, created_at"
+
+GET = sql(f"SELECT {_COLUMNS} FROM locations WHERE workspace_id = $1 AND id = $2")  # noqa: S608
+
+
+async def get(reader: Reader, location_id: int) -> Location:
+    """Raises NotFound."""
+    location = await reader.find(Location, GET, location_id)
+    if location is None:
+        raise NotFound("Location not found")
+    return location
+
+
+LIST = sql(f"""
+    SELECT {_COLUMNS}
+      FROM locations
+     WHERE workspace_id = $1 AND ($2::bigint IS NULL OR id < $2)
+     ORDER BY id DESC
+     LIMIT $3
+""")  # noqa: S608
+
+
+async def list_after(reader: Reader, after: int | None, *, limit: int) -> list[Location]:
+    """A page of locations, the newest first, behind the id `after`."""
+    return await reader.all(Location, LIST, after, limit)
+
 
 CREATE_LOCATION = sql("""
     INSERT INTO locations (workspace_id, id, name, address, city, country_code, time_zone, created_at)

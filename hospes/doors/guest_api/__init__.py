@@ -1,7 +1,8 @@
 """The Guest API, `/api/v1/external/v1`."""
 
 from hospes.doors.guest_api.admission import Admission
-from hospes.doors.guest_api.routes import BASE, ROUTES, TITLE
-from hospes.doors.guest_api.speech import GuestSpeech
+from hospes.doors.guest_api.dialect import DIALECT
+from hospes.doors.guest_api.routes import BASE, ROUTES
+from hospes.doors.guest_api.speech import Speech
 
-__all__ = ["BASE", "ROUTES", "TITLE", "Admission", "GuestSpeech"]
+__all__ = ["BASE", "DIALECT", "ROUTES", "Admission", "Speech"]

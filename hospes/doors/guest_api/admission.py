@@ -16,7 +16,7 @@ _CHALLENGE = {"www-authenticate": "Bearer"}
 
 
 class Admission:
-    def __init__(self, keyring: Keyring, windows: Windows, meter: Meter, proxies: Proxies) -> None:
+    def __init__(self, keyring: Keyring[Caller], windows: Windows, meter: Meter, proxies: Proxies) -> None:
         self._keyring = keyring
         self._windows = windows
         self._meter = meter

@@ -31,7 +31,9 @@ STATUSES: dict[type[HospesError], int] = {
 }
 
 
-class GuestSpeech:
+class Speech:
+    content_type = b"application/json; charset=utf-8"
+
     def error(self, _status: int, detail: Any) -> bytes:
         """A dictionary that holds `detail` is the whole body; anything else is the detail."""
         body = detail if isinstance(detail, dict) and "detail" in detail else {"detail": detail}

@@ -1,0 +1,5 @@
+"""Loyalty of the workspace."""
+
+from hospes.web.routes import Route
+
+ROUTES: list[Route] = []
