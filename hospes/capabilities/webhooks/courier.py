@@ -1,7 +1,7 @@
 """Carrying deliveries out: send, note the answer, decide."""
 
 import asyncio
-from collections import Counter
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -22,9 +22,12 @@ from hospes.capabilities.webhooks.signing import contract_signature, standard_he
 # How many requests one endpoint gets at once from one worker; how many more are claimed ahead, and
 # with how many in hand no more are claimed.
 AT_ONCE = 20
-_AHEAD = 80
-_ENOUGH = 60
-_MOST_IN_HAND = 1000
+_AHEAD = 400
+_ENOUGH = 200
+_MOST_IN_HAND = 2000
+# Outcomes are written down together: when there are so many, or after so long.
+_BATCH = 200
+_BATCH_SECONDS = 0.005
 _TIMEOUT_SECONDS = 10.0
 
 _ACTOR = Actor("worker", "webhooks")
@@ -72,6 +75,17 @@ class Outcome(msgspec.Struct, frozen=True):
         return self.status is not None and 200 <= self.status < 300
 
 
+class _Line:
+    """What one endpoint is to get from this worker: in its line, and in the hands of its carriers."""
+
+    __slots__ = ("carriers", "held", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[tuple[Claimed, float]] = deque()
+        self.held = 0
+        self.carriers = 0
+
+
 class Courier:
     """The job `webhooks`: one a worker process."""
 
@@ -98,8 +112,10 @@ class Courier:
         self._instant = instant
         self._signature_header = signature_header
         self._open = lru_cache(maxsize=4096)(vault.open)
-        self._in_hand: Counter[tuple[int, int]] = Counter()
-        self._gates: dict[tuple[int, int], asyncio.Semaphore] = {}
+        # When a success was last noted at an endpoint: the next within a second changes nothing there.
+        self._well_at: dict[tuple[int, int], datetime] = {}
+        self._lines: dict[tuple[int, int], _Line] = {}
+        self._held = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcomes: dict[int, list[Outcome]] = {}
         self._recording: dict[int, asyncio.Task[None]] = {}
@@ -107,12 +123,12 @@ class Courier:
 
     async def run(self, workspace_id: int) -> datetime | None:
         """Start everything due in a workspace; returns when the next falls due, None when nothing waits."""
-        while len(self._tasks) < _MOST_IN_HAND:
+        while self._held < _MOST_IN_HAND:
             now = await self._instant(workspace_id)
             full = [
                 endpoint
-                for (owner, endpoint), held in self._in_hand.items()
-                if owner == workspace_id and held >= _ENOUGH
+                for (owner, endpoint), line in self._lines.items()
+                if owner == workspace_id and line.held >= _ENOUGH
             ]
             claimed = await outbox.claim(
                 self._database.reader(workspace_id, now=now, actor=_ACTOR),
@@ -120,10 +136,11 @@ class Courier:
                 house_now=self._clock.now(),
                 full=full,
                 each=_AHEAD,
-                most=_MOST_IN_HAND - len(self._tasks),
+                most=_MOST_IN_HAND - self._held,
             )
+            until = self._clock.monotonic() + outbox.LEASE.total_seconds() - 2 * _TIMEOUT_SECONDS
             for delivery in claimed:
-                self._start(workspace_id, delivery)
+                self._start(workspace_id, delivery, until)
             if not claimed:
                 break
         reader = self._database.reader(workspace_id, now=self._clock.now(), actor=_ACTOR)
@@ -142,31 +159,41 @@ class Courier:
         while self._tasks or self._recording:
             await asyncio.gather(*self._tasks, *self._recording.values(), return_exceptions=True)
 
-    def _start(self, workspace_id: int, delivery: Claimed) -> None:
-        self._in_hand[workspace_id, delivery.endpoint_id] += 1
-        task = asyncio.create_task(self._carry(workspace_id, delivery))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _carry(self, workspace_id: int, delivery: Claimed) -> None:
+    def _start(self, workspace_id: int, delivery: Claimed, until: float) -> None:
         place = (workspace_id, delivery.endpoint_id)
-        gate = self._gates.setdefault(place, asyncio.Semaphore(AT_ONCE))
-        try:
-            async with gate:
-                outcome = await self._attempt(workspace_id, delivery)
-            self._outcomes.setdefault(workspace_id, []).append(outcome)
-            if workspace_id not in self._recording:
-                self._recording[workspace_id] = asyncio.create_task(self._record(workspace_id))
-        except Exception as error:  # noqa: BLE001 (one delivery must not take the others along; its lease ends)
-            log.error("webhooks.attempt_failed", error=type(error).__name__, delivery=delivery.id)
-        finally:
-            self._in_hand[place] -= 1
-            if not self._in_hand[place]:
-                del self._in_hand[place]
-                self._gates.pop(place, None)
+        line = self._lines.setdefault(place, _Line())
+        line.waiting.append((delivery, until))
+        line.held += 1
+        self._held += 1
+        if line.carriers < AT_ONCE:
+            line.carriers += 1
+            task = asyncio.create_task(self._carry(place, line))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, place: tuple[int, int], line: "_Line") -> None:
+        """One of an endpoint's carriers: takes deliveries from its line until it is empty."""
+        workspace_id, _ = place
+        while line.waiting:
+            delivery, until = line.waiting.popleft()
+            try:
+                if self._clock.monotonic() <= until:
+                    self._note(workspace_id, await self._attempt(workspace_id, delivery))
+                # Else it waited behind a slow receiver: its lease ends, and somebody claims it anew.
+            except Exception as error:  # noqa: BLE001 (one delivery must not take the others along; its lease ends)
+                log.error("webhooks.attempt_failed", error=type(error).__name__, delivery=delivery.id)
+            line.held -= 1
+            self._held -= 1
+            if line.held in (0, _ENOUGH - 1):
                 self.on_room(workspace_id)
-            elif self._in_hand[place] == _ENOUGH - 1:
-                self.on_room(workspace_id)
+        line.carriers -= 1
+        if not line.carriers and self._lines.get(place) is line:
+            del self._lines[place]
+
+    def _note(self, workspace_id: int, outcome: Outcome) -> None:
+        self._outcomes.setdefault(workspace_id, []).append(outcome)
+        if workspace_id not in self._recording:
+            self._recording[workspace_id] = asyncio.create_task(self._record(workspace_id))
 
     async def _attempt(self, workspace_id: int, delivery: Claimed) -> Outcome:
         body, at = delivery.body.encode(), await self._instant(workspace_id)
@@ -228,8 +255,10 @@ class Courier:
 
     async def _record(self, workspace_id: int) -> None:
         try:
-            while outcomes := self._outcomes.pop(workspace_id, None):
-                await self._write(workspace_id, outcomes)
+            while outcomes := self._outcomes.get(workspace_id):
+                if self._tasks and len(outcomes) < _BATCH:
+                    await asyncio.sleep(_BATCH_SECONDS)
+                await self._write(workspace_id, self._outcomes.pop(workspace_id))
         except HospesError as error:
             # What was sent and not written down is sent again, under the same id, when its lease ends.
             log.warning("webhooks.unrecorded", error=type(error).__name__, workspace=workspace_id)
@@ -252,10 +281,27 @@ class Courier:
             )
             for outcome in outcomes
         ]
+        told = self._telling(workspace_id, outcomes)
+        if not told:
+            await self._database.execute(RECORD, workspace_id, *columns(rows, 10))
+            return
         async with self._database.begin(workspace_id, now=self._clock.now(), actor=_ACTOR) as tx:
             await tx.run(RECORD, *columns(rows, 10))
-            for endpoint_id in sorted({outcome.delivery.endpoint_id for outcome in outcomes}):
+            for endpoint_id in told:
                 await _judge(tx, endpoint_id, [o for o in outcomes if o.delivery.endpoint_id == endpoint_id])
+
+    def _telling(self, workspace_id: int, outcomes: list[Outcome]) -> list[int]:
+        """The endpoints of which these outcomes tell something new; most say once more that all is well."""
+        told = set()
+        for outcome in outcomes:
+            place = (workspace_id, outcome.delivery.endpoint_id)
+            if not outcome.is_success:
+                self._well_at.pop(place, None)
+                told.add(outcome.delivery.endpoint_id)
+            elif place not in self._well_at or outcome.at - self._well_at[place] >= _WELL:
+                self._well_at[place] = outcome.at
+                told.add(outcome.delivery.endpoint_id)
+        return sorted(told)
 
 
 # The delivery may have been asked for by hand while it was on its way: then it stays due.
@@ -316,8 +362,13 @@ DISABLE = sql("""
 
 _FAILING = "No delivery succeeded for 72 hours."
 _GONE = "The receiver answered 410 Gone."
-# Retries are a day apart at most; after a longer silence an old failure says nothing any more.
-_SILENCE = timedelta(hours=30)
+_WELL = timedelta(seconds=1)
+# Retries are two days apart at most, when the receiver asks for it; after a longer silence an old
+# failure says nothing any more.
+_SILENCE = 2 * plan.DELAYS[-1] + timedelta(hours=6)
+# The last attempt of a plan begins 72 hours after the event; the first may have ended a little later
+# than that.
+_SLACK = timedelta(seconds=30)
 
 
 async def _judge(tx: Tx, endpoint_id: int, outcomes: list[Outcome]) -> None:
@@ -328,7 +379,7 @@ async def _judge(tx: Tx, endpoint_id: int, outcomes: list[Outcome]) -> None:
     if failures and not successes:
         at = max(failures)
         await tx.run(FAILED, endpoint_id, at, _SILENCE)
-        await tx.run(DISABLE, endpoint_id, _FAILING, at - plan.HORIZON, at)
+        await tx.run(DISABLE, endpoint_id, _FAILING, at - plan.HORIZON + _SLACK, at)
     if successes:
         await tx.run(SUCCEEDED, endpoint_id, max(successes), _FAILING)
     if any(outcome.status == 410 for outcome in counted):
