@@ -19,7 +19,7 @@ from hospes.base.secrets import Unreadable, Vault, same
 from hospes.base.settings import Settings
 from hospes.base.signals import Signals
 from hospes.capabilities import access, events, guests, webhooks, workspaces
-from hospes.doors import guest_api, workspace_api
+from hospes.doors import guest_api, pages, workspace_api
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
 from hospes.web import metrics
@@ -116,7 +116,7 @@ class House:
         await self.signals.start()
         writing = asyncio.create_task(self._keep_metering())
         try:
-            yield self._application(guards)
+            yield self._application(guards, proxies)
         finally:
             writing.cancel()
             await self.meter.write()
@@ -172,7 +172,7 @@ class House:
         for keyring in self.keyrings:
             keyring.forget()
 
-    def _application(self, guards: Mapping[str, Guard]) -> Entrance:
+    def _application(self, guards: Mapping[str, Guard], proxies: access.addresses.Proxies) -> Entrance:
         assets = Assets()
         routes: list[Any] = [
             Route("/", _front),
@@ -202,7 +202,20 @@ class House:
                 assets_url="../" * base.count("/") + "assets",
             )
             routes += [Route(f"{base}/openapi.json", described), Route(f"{base}/docs", shown)]
-        return Entrance(doors, Starlette(routes=routes))
+        guest_pages = pages.Pages(
+            pages.Services(
+                self.database,
+                self.clock,
+                self.vault,
+                self.instant,
+                hosts,
+                self.windows,
+                proxies,
+                self.settings.public_url,
+            )
+        )
+        under = {f"/{name}/": guest_pages for name in ("p", "w", "u")}
+        return Entrance({**doors, **under}, Starlette(routes=routes))
 
     async def _instant_of(self, workspace_id: int, is_sandbox: bool) -> datetime:
         return await self.instant(workspace_id) if is_sandbox else self.clock.now()

@@ -268,8 +268,11 @@ class Door:
 class Entrance:
     """The whole server: calls go straight to their door, pages to everything else."""
 
-    def __init__(self, doors: Mapping[str, Door], pages: Any) -> None:
-        """`doors` by their base path with a slash at its end. Pages under it keep their own paths."""
+    def __init__(self, doors: Mapping[str, Any], pages: Any) -> None:
+        """`doors` are ASGI applications by their base path, with a slash at its end.
+
+        Pages under such a path keep their own paths.
+        """
         self._doors = tuple(doors.items())
         self._pages = pages
         self._paths_of_pages = {route.path for route in pages.routes}

@@ -1,0 +1,81 @@
+"""What a page's handler is given, and what it gives back."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from hospes.base.clock import Clock
+from hospes.base.db import Actor, Database, Reader, Tx
+from hospes.base.secrets import Vault
+from hospes.capabilities.access.addresses import Proxies
+from hospes.capabilities.access.windows import Windows
+from hospes.doors.pages.languages import Language
+from hospes.web.requests import Hosts
+
+_ACTOR = Actor("pages", "Guest page")
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What the pages are given by the composition root. `facts` holds what single pages need besides."""
+
+    database: Database
+    clock: Clock
+    vault: Vault
+    instant: Callable[[int], Awaitable[datetime]]
+    hosts: Hosts
+    windows: Windows
+    proxies: Proxies
+    public_url: str
+    facts: Mapping[str, Any] = {}
+
+
+class Brand(msgspec.Struct, frozen=True):
+    """Whose page it is. `colour` is `#rrggbb`."""
+
+    name: str
+    colour: str | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A template and what it shows. `again_seconds` has the browser load the page anew."""
+
+    template: str
+    facts: Mapping[str, Any] = {}
+    brand: Brand | None = None
+    status: int = 200
+    again_seconds: int | None = None
+
+
+class Redirect(msgspec.Struct, frozen=True):
+    """The next page after a form, on this server."""
+
+    to: str
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """One request of a guest's browser. Form and query hold each name once."""
+
+    services: Services
+    method: str
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+    language: Language
+    address: str
+
+    @asynccontextmanager
+    async def begin(self, workspace_id: int) -> AsyncIterator[Tx]:
+        """A transaction in the workspace that the page's slug or link named."""
+        now = await self.services.instant(workspace_id)
+        async with self.services.database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
+            yield tx
+
+    async def reader(self, workspace_id: int) -> Reader:
+        now = await self.services.instant(workspace_id)
+        return self.services.database.reader(workspace_id, now=now, actor=_ACTOR)
+
+
+Handler = Callable[[Visit], Awaitable[Page | Redirect]]
