@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,7 +18,7 @@ from hospes.base.jobs import Chore, Worker
 from hospes.base.secrets import Unreadable, Vault, same
 from hospes.base.settings import Settings
 from hospes.base.signals import Signals
-from hospes.capabilities import access, events, guests, webhooks, workspaces
+from hospes.capabilities import access, analytics, events, guests, webhooks, workspaces
 from hospes.doors import guest_api, pages, workspace_api
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
@@ -32,12 +32,13 @@ from hospes.web.requests import Hosts
 DOORS = {guest_api.BASE: guest_api, workspace_api.BASE: workspace_api}
 
 # What follows an event, in the same transaction, in this order.
-REACTIONS = (webhooks.fan_out,)
+REACTIONS = (analytics.count, webhooks.fan_out)
 
 # What is done after COMMIT, by name.
 JOBS = {webhooks.JOB: webhooks.Courier}
 
 _METER_SECONDS = 1.0
+_CHORES = db.Actor("worker", "chores")
 
 
 class House:
@@ -153,6 +154,7 @@ class House:
             Chore("events.partitions", 6 * 3600, lambda: events.keep_partitions(self.database, self.clock.now())),
             Chore("guests.marks", 60, self._extend_marks),
             Chore("idempotency.sweep", 3600, self._sweep_keys),
+            Chore("analytics.fold", 3600, self._fold_days),
         ]
 
     async def _extend_marks(self) -> None:
@@ -162,6 +164,12 @@ class House:
     async def _sweep_keys(self) -> None:
         for workspace in await workspaces.list_all(self.database):
             await access.idempotency.sweep(self.database, workspace.id, await self.instant(workspace.id))
+
+    async def _fold_days(self) -> None:
+        for workspace in await workspaces.list_all(self.database):
+            now = await self.instant(workspace.id)
+            async with self.database.begin(workspace.id, now=now, actor=_CHORES) as tx:
+                await analytics.fold(tx, now.date() - timedelta(days=2))
 
     async def _keep_metering(self) -> None:
         while True:

@@ -20,13 +20,28 @@ SYNC = sql(
 CHECKS = {
     "guest counts": sql(
         """
+        WITH counted AS (
+            SELECT workspace_id, flag.name, count(*) AS value
+              FROM guests g
+             CROSS JOIN LATERAL (VALUES ('guests'),
+                                        ('location:' || g.location_id),
+                                        (CASE WHEN g.is_vip THEN 'vip' END),
+                                        (CASE WHEN g.is_vip THEN 'vip@' || g.location_id END),
+                                        (CASE WHEN g.marketing_consent THEN 'opt_in' END),
+                                        (CASE WHEN g.marketing_consent THEN 'opt_in@' || g.location_id END))
+                        AS flag (name)
+             WHERE merged_into IS NULL AND flag.name IS NOT NULL
+             GROUP BY workspace_id, flag.name
+        ), kept AS (
+            SELECT workspace_id, name, sum(value) AS value
+              FROM counters
+             WHERE name = 'guests' OR name ~ '^(location:|vip|opt_in)'
+             GROUP BY workspace_id, name
+        )
         SELECT count(*)
-          FROM (SELECT w.id,
-                       (SELECT count(*) FROM guests g WHERE g.workspace_id = w.id AND g.merged_into IS NULL) AS counted,
-                       (SELECT coalesce(sum(c.value), 0) FROM counters c
-                         WHERE c.workspace_id = w.id AND c.name = 'guests') AS kept
-                  FROM workspaces w) each_one
-         WHERE counted <> kept
+          FROM counted
+          FULL JOIN kept USING (workspace_id, name)
+         WHERE coalesce(counted.value, 0) <> coalesce(kept.value, 0)
         """,
         across="examines every workspace",
     ),

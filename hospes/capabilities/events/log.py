@@ -30,6 +30,7 @@ class Recorded(msgspec.Struct, frozen=True):
     position: int
     sequence: int
     type: str
+    location_id: int | None
     payload: dict[str, Any]
     occurred_at: datetime
 
@@ -103,7 +104,7 @@ async def record(
         tx.recorded_at,
     )
     assert row is not None
-    recorded = Recorded(row.position, row.sequence, event.TYPE, payload, at)
+    recorded = Recorded(row.position, row.sequence, event.TYPE, location_id, payload, at)
     for reaction in tx.reactions:
         await reaction(tx, recorded)
     return recorded

@@ -4,10 +4,16 @@ from hospes.base.db import Reader, Tx, sql
 
 ALL = "guests"
 VIP = "vip"
+OPT_IN = "opt_in"
 
 
 def at_location(location_id: int) -> str:
     return f"location:{location_id}"
+
+
+def flagged(flag: str, location_id: int | None) -> list[str]:
+    """The counts that a guest with this flag (VIP, OPT_IN) is in: of all, and of its location."""
+    return [flag] if location_id is None else [flag, f"{flag}@{location_id}"]
 
 
 def with_tag(tag_id: int) -> str:

@@ -5,6 +5,7 @@ points at the guest that answers for it. What the merge adds to the kept guest (
 consent) carries the merge's id and goes with it.
 """
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from hospes.base.errors import Conflict, NotFound
 from hospes.capabilities import events
 from hospes.capabilities.guests import counts, folding, marks
 from hospes.capabilities.guests.happenings import GuestMerged, GuestUnmerged
-from hospes.capabilities.guests.profile import Guest, get, lock
+from hospes.capabilities.guests.profile import Guest, flag_steps, get, lock
 
 _FIELDS = ("name", "email", "phone", "is_vip")
 
@@ -100,7 +101,7 @@ async def merge(tx: Tx, kept_id: int, merged_id: int, *, evidence: str) -> int:
     )
     shared = await tx.column(SHARE_TAGS, merged.id, kept.id, tx.actor.door, merge_id, tx.now)
     hidden = await tx.column(TAGS, merged.id)
-    await _count(tx, merged, -1, vip=after.is_vip - kept.is_vip, tags_added=shared, tags_gone=hidden)
+    await _count(tx, merged, -1, flags=flag_steps(kept, after), tags_added=shared, tags_gone=hidden)
     await marks.forget(tx, merged.created_at, merged.id)
     return merge_id
 
@@ -174,7 +175,7 @@ async def unmerge(tx: Tx, merge_id: int) -> None:
     taken = await tx.column(WITHDRAW_TAGS, kept.id, merge_id)
     merged = await get(tx, row.merged_guest_id)
     shown = await tx.column(TAGS, merged.id)
-    await _count(tx, merged, 1, vip=after.is_vip - kept.is_vip, tags_added=shown, tags_gone=taken)
+    await _count(tx, merged, 1, flags=flag_steps(kept, after), tags_added=shown, tags_gone=taken)
     await marks.forget(tx, merged.created_at, merged.id)
 
 
@@ -241,12 +242,14 @@ async def _show(tx: Tx, guest: Guest, *, absorbed: int) -> None:
     )
 
 
-async def _count(tx: Tx, merged: Guest, step: int, *, vip: int, tags_added: list[int], tags_gone: list[int]) -> None:
-    changes = {counts.ALL: step, counts.VIP: vip + step * merged.is_vip}
-    if merged.location_id is not None:
-        changes[counts.at_location(merged.location_id)] = step
-    for tag_id in tags_added:
-        changes[counts.with_tag(tag_id)] = changes.get(counts.with_tag(tag_id), 0) + 1
-    for tag_id in tags_gone:
-        changes[counts.with_tag(tag_id)] = changes.get(counts.with_tag(tag_id), 0) - 1
+async def _count(
+    tx: Tx, merged: Guest, step: int, *, flags: dict[str, int], tags_added: list[int], tags_gone: list[int]
+) -> None:
+    changes = Counter({counts.ALL: step, **flags})
+    groups = [counts.at_location(merged.location_id)] if merged.location_id is not None else []
+    groups += counts.flagged(counts.VIP, merged.location_id) if merged.is_vip else []
+    groups += counts.flagged(counts.OPT_IN, merged.location_id) if merged.marketing_consent else []
+    changes.update(dict.fromkeys(groups, step))
+    changes.update(counts.with_tag(tag_id) for tag_id in tags_added)
+    changes.subtract(counts.with_tag(tag_id) for tag_id in tags_gone)
     await counts.add(tx, changes)

@@ -172,7 +172,9 @@ async def create(tx: Tx, profile: Profile, *, evidence: str, guest_id: int | Non
         if value
     }
     facts |= {f"attributes.{name}": value for name, value in attributes.items()}
-    groups = [counts.ALL] + [counts.VIP] * profile.is_vip
+    groups = [counts.ALL]
+    groups += counts.flagged(counts.VIP, profile.location_id) if profile.is_vip else []
+    groups += counts.flagged(counts.OPT_IN, profile.location_id) if profile.marketing_consent else []
     if profile.location_id is not None:
         groups.append(counts.at_location(profile.location_id))
     await state(
@@ -374,9 +376,18 @@ async def _restate(tx: Tx, before: Guest, after: Guest, differing: list[str], *,
         identifiers=[identifier for identifier in has if identifier not in had],
         facts=facts,
         consent=after.marketing_consent if "marketing_consent" in differing else None,
-        counted={counts.VIP: after.is_vip - before.is_vip} if "is_vip" in differing else {},
+        counted=flag_steps(before, after),
         evidence=evidence,
     )
+
+
+def flag_steps(before: Guest, after: Guest) -> dict[str, int]:
+    """By how much each count of flags moves when a guest changes."""
+    steps = (
+        (counts.VIP, after.is_vip - before.is_vip),
+        (counts.OPT_IN, after.marketing_consent - before.marketing_consent),
+    )
+    return {name: step for flag, step in steps if step for name in counts.flagged(flag, before.location_id)}
 
 
 def _identifiers(email: str | None, phone: str | None) -> list[tuple[str, str]]:
