@@ -304,7 +304,8 @@ class Courier:
         return sorted(told)
 
 
-# The delivery may have been asked for by hand while it was on its way: then it stays due.
+# The delivery may have been asked for by hand while it was on its way: then it stays due. An attempt
+# by hand that fails leaves the state as it was, unless it was the first and nothing is planned.
 RECORD = sql("""
     WITH outcome AS (
         SELECT *
@@ -317,7 +318,7 @@ RECORD = sql("""
                planned = o.planned,
                response_status = o.status,
                status = CASE WHEN o.is_success THEN 'succeeded'
-                             WHEN o.is_manual AND d.position IS NOT NULL THEN d.status
+                             WHEN o.is_manual AND (d.status <> 'pending' OR d.resumes_at IS NOT NULL) THEN d.status
                              WHEN o.next_at IS NULL THEN 'failed'
                              ELSE 'pending' END,
                due_at = CASE WHEN d.is_manual AND NOT o.is_manual THEN d.due_at
