@@ -11,7 +11,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from hospes.base import db, ids, migrate
+from hospes.base import db, ids, metrics, migrate
 from hospes.base.clock import Clock, SystemClock
 from hospes.base.errors import HospesError, Misconfigured
 from hospes.base.jobs import Chore, Worker
@@ -22,7 +22,6 @@ from hospes.capabilities import access, analytics, events, guests, webhooks, wor
 from hospes.doors import guest_api, pages, workspace_api
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
-from hospes.web import metrics
 from hospes.web.docs_page import Assets, DocsPage
 from hospes.web.door import Door, Entrance, Guard, Services
 from hospes.web.openapi import OpenApi

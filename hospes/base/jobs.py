@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from hospes.base import metrics
 from hospes.base.clock import Clock
 from hospes.base.errors import HospesError
 
@@ -104,8 +105,10 @@ class Worker:
                 if 0 <= seconds < SWEEP_SECONDS:
                     asyncio.get_running_loop().call_later(seconds + 0.001, self.wake, workspace_id, name)
         except HospesError as error:
+            metrics.JOB_FAILURES.labels(name).inc()
             log.warning("job.failed", job=name, workspace=workspace_id, error=type(error).__name__, reason=str(error))
         except Exception as error:  # noqa: BLE001 (the sweep tries again)
+            metrics.JOB_FAILURES.labels(name).inc()
             log.error("job.failed", job=name, workspace=workspace_id, error=type(error).__name__)
         finally:
             del self._running[workspace_id, name]
@@ -127,5 +130,6 @@ class Worker:
             try:
                 await chore.do()
             except Exception as error:  # noqa: BLE001 (a chore is done again)
+                metrics.JOB_FAILURES.labels(chore.name).inc()
                 log.warning("chore.failed", chore=chore.name, error=type(error).__name__)
             await self._clock.sleep(chore.seconds)

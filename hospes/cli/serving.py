@@ -3,11 +3,12 @@
 import asyncio
 import os
 import sys
+import tempfile
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hospes.base import data_folder, ids
+from hospes.base import data_folder, ids, metrics
 from hospes.base.errors import Misconfigured
 from hospes.base.postgres import EmbeddedPostgres
 from hospes.base.settings import Settings
@@ -20,7 +21,9 @@ from hospes.house import DOORS, House, prepare
 
 def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker: bool, with_demo: bool) -> int:
     """Serve until told to stop; returns the exit status. Raises Misconfigured."""
-    with data_folder.claim(settings.data_dir):
+    with data_folder.claim(settings.data_dir), tempfile.TemporaryDirectory(prefix="hospes-metrics-") as figures:
+        # Every child inherits it: their figures come together there.
+        os.environ[metrics.FOLDER] = figures
         listening = bind(host, port)
         address = f"http://{_shown(host)}:{listening.getsockname()[1]}"
         postgres = EmbeddedPostgres(settings.data_dir) if settings.database_url is None else None

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
+from hospes.base import metrics
 from hospes.base.clock import Clock
 from hospes.base.db import Actor, Database, Reader, Tx
 from hospes.base.errors import Conflict, Exhausted, HospesError
 from hospes.base.secrets import Vault
 from hospes.capabilities.access import idempotency
-from hospes.web import metrics
 from hospes.web.decode import BodyDecoder, Fault, Malformed
 from hospes.web.requests import Hosts, Receive, Refusal, Request, Scope, Send, json_content
 from hospes.web.routes import Compiled, Match, Route, Table

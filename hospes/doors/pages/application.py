@@ -10,12 +10,11 @@ from urllib.parse import parse_qsl
 
 import structlog
 
-from hospes.base import ids
+from hospes.base import ids, metrics
 from hospes.base.errors import Busy, Conflict, Exhausted, Forbidden, HospesError, Invalid, NotFound
 from hospes.doors.pages import languages
 from hospes.doors.pages.rendering import render
 from hospes.doors.pages.visits import Handler, Page, Redirect, Services, Visit
-from hospes.web import metrics
 from hospes.web.requests import Receive, Refusal, Request, Scope, Send
 
 log = structlog.get_logger()

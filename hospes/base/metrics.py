@@ -1,8 +1,24 @@
-"""Prometheus metrics. Labels come from tables, never from input, so their number is bounded."""
+"""Prometheus metrics. Labels come from tables, never from input, so their number is bounded.
 
+The processes of one server keep their figures in files of one folder, `PROMETHEUS_MULTIPROC_DIR`,
+so whichever of them is asked tells of all.
+"""
+
+import os
 from functools import lru_cache
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -15,7 +31,11 @@ SECONDS = Histogram(
     ["door"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-WAITING = Gauge("hospes_webhook_deliveries_waiting", "Webhook deliveries that wait to be sent.")
+WAITING = Gauge(
+    "hospes_webhook_deliveries_waiting", "Webhook deliveries that wait to be sent.", multiprocess_mode="mostrecent"
+)
+ATTEMPTS = Counter("hospes_webhook_attempts_total", "Webhook requests sent, by how they ended.", ["outcome"])
+JOB_FAILURES = Counter("hospes_job_failures_total", "Runs of a job or a chore that failed.", ["job"])
 
 
 def request(door: str, method: str, route: str, status: int, seconds: float) -> None:
@@ -43,4 +63,8 @@ def _labelled(door: str, method: str, route: str, status: int) -> Counter:
 
 def page() -> bytes:
     """All metrics in Prometheus's text form."""
-    return generate_latest(REGISTRY)
+    if FOLDER not in os.environ:
+        return generate_latest(REGISTRY)
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    return generate_latest(together)

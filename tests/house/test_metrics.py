@@ -1,0 +1,29 @@
+"""Metrics of a server of several processes."""
+
+import re
+import urllib.request
+
+from tests.live import live_server
+
+REQUESTS = 40
+
+
+def test_whichever_process_answers_tells_of_all_requests() -> None:
+    with live_server("--workers", "2") as live:
+        site = live.base.partition("/api/")[0]
+        for _ in range(REQUESTS):
+            request = urllib.request.Request(live.base + "/crm/tags", headers={"Authorization": f"Bearer {live.key}"})
+            # A connection of its own each: the kernel hands them to either process.
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                assert answer.status == 200
+        pages = []
+        for _ in range(6):
+            with urllib.request.urlopen(site + "/metrics", timeout=10) as answer:
+                pages.append(answer.read().decode())
+
+    counted = [
+        float(re.search(r'hospes_requests_total{.*route="/crm/tags".*status="200"} (\S+)', page)[1])  # type: ignore[index]
+        for page in pages
+    ]
+    assert counted == [REQUESTS] * len(pages)
+    assert all("hospes_webhook_deliveries_waiting 0.0" in page for page in pages)
