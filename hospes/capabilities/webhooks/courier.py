@@ -19,12 +19,14 @@ from hospes.capabilities.webhooks import endpoints, outbox, plan
 from hospes.capabilities.webhooks.outbox import Claimed
 from hospes.capabilities.webhooks.signing import contract_signature, standard_headers
 
-# How many requests one endpoint gets at once from one worker; how many more are claimed ahead, and
-# with how many in hand no more are claimed.
+# How many requests one endpoint gets at once from one worker.
 AT_ONCE = 20
-_AHEAD = 400
-_ENOUGH = 200
-_MOST_IN_HAND = 2000
+# How much is claimed ahead: every endpoint has a share, which is smaller the more endpoints have
+# something to send, so that those that do not answer leave room for the others.
+_SHARED = 2000
+_LARGEST_SHARE = 400
+_SMALLEST_SHARE = 2 * AT_ONCE
+_MOST_IN_HAND = 10_000
 # Outcomes are written down together: when there are so many, or after so long.
 _BATCH = 200
 _BATCH_SECONDS = 0.005
@@ -78,12 +80,14 @@ class Outcome(msgspec.Struct, frozen=True):
 class _Line:
     """What one endpoint is to get from this worker: in its line, and in the hands of its carriers."""
 
-    __slots__ = ("carriers", "held", "waiting")
+    __slots__ = ("carriers", "enough", "held", "waiting")
 
     def __init__(self) -> None:
         self.waiting: deque[tuple[Claimed, float]] = deque()
         self.held = 0
         self.carriers = 0
+        # With so many in hand no more are claimed: half of what was claimed last.
+        self.enough = AT_ONCE
 
 
 class Courier:
@@ -128,14 +132,15 @@ class Courier:
             full = [
                 endpoint
                 for (owner, endpoint), line in self._lines.items()
-                if owner == workspace_id and line.held >= _ENOUGH
+                if owner == workspace_id and line.held >= line.enough
             ]
             claimed = await outbox.claim(
                 self._database.reader(workspace_id, now=now, actor=_ACTOR),
                 by=self._name,
                 house_now=self._clock.now(),
                 full=full,
-                each=_AHEAD,
+                shared=_SHARED // (len(self._lines) + 1),
+                each=(_SMALLEST_SHARE, _LARGEST_SHARE),
                 most=_MOST_IN_HAND - self._held,
             )
             until = self._clock.monotonic() + outbox.LEASE.total_seconds() - 2 * _TIMEOUT_SECONDS
@@ -164,6 +169,7 @@ class Courier:
         line = self._lines.setdefault(place, _Line())
         line.waiting.append((delivery, until))
         line.held += 1
+        line.enough = max(AT_ONCE, line.held // 2)
         self._held += 1
         if line.carriers < AT_ONCE:
             line.carriers += 1
@@ -184,7 +190,7 @@ class Courier:
                 log.error("webhooks.attempt_failed", error=type(error).__name__, delivery=delivery.id)
             line.held -= 1
             self._held -= 1
-            if line.held in (0, _ENOUGH - 1):
+            if line.held in (0, line.enough - 1):
                 self.on_room(workspace_id)
         line.carriers -= 1
         if not line.carriers and self._lines.get(place) is line:

@@ -202,18 +202,21 @@ class Claimed(msgspec.Struct, frozen=True):
     is_manual: bool
     is_test: bool
     created_at: datetime
+    due_at: datetime
     url: str
     secret: bytes
     old_secret: bytes | None
     old_secret_until: datetime | None
 
 
-# Fair: each endpoint gives at most so many, oldest first; a dead one cannot hold up the others.
-# A replay by hand also reaches an endpoint that is switched off.
+# Fair: endpoints share what may be taken, each its oldest first; one that is dead cannot hold up the
+# others. A replay by hand also reaches an endpoint that is switched off.
 CLAIM = sql("""
     WITH due AS (
         SELECT d.id
-          FROM webhook_endpoints e
+          FROM (SELECT id, is_active, count(*) OVER () AS sharers
+                  FROM webhook_endpoints
+                 WHERE workspace_id = $1 AND NOT id = ANY ($5::bigint[])) e
          CROSS JOIN LATERAL (
                SELECT id
                  FROM webhook_deliveries
@@ -221,26 +224,40 @@ CLAIM = sql("""
                   AND (claimed_until IS NULL OR claimed_until <= $3)
                   AND (e.is_active OR is_manual)
                 ORDER BY due_at
-                LIMIT $6
+                LIMIT least(greatest($6::bigint / e.sharers, $7::bigint), $8::bigint)
                   FOR UPDATE SKIP LOCKED) d
-         WHERE e.workspace_id = $1 AND NOT e.id = ANY ($5::bigint[])
-         LIMIT $7
+         LIMIT $9
     )
     UPDATE webhook_deliveries d
-       SET claimed_until = $4, claimed_by = $8
+       SET claimed_until = $4, claimed_by = $10
       FROM due, webhook_endpoints e
      WHERE d.workspace_id = $1 AND d.id = due.id
        AND e.workspace_id = $1 AND e.id = d.endpoint_id
     RETURNING d.id, d.endpoint_id, d.event, d.sequence, d.body, d.attempts, d.planned, d.is_manual,
-              d.position IS NULL AS is_test, d.created_at, e.url, e.secret, e.old_secret, e.old_secret_until
+              d.position IS NULL AS is_test, d.created_at, d.due_at, e.url, e.secret, e.old_secret, e.old_secret_until
 """)
 
 
 async def claim(
-    reader: Reader, *, by: str, house_now: datetime, full: list[int], each: int, most: int
+    reader: Reader,
+    *,
+    by: str,
+    house_now: datetime,
+    full: list[int],
+    shared: int,
+    each: tuple[int, int],
+    most: int,
 ) -> list[Claimed]:
-    """Take what is due: at most `most`, at most `each` of an endpoint, none of the `full` ones."""
-    return await reader.all(Claimed, CLAIM, reader.now, house_now, house_now + LEASE, full, each, most, by)
+    """Take what is due, oldest first: none of the `full` endpoints, and at most `most`.
+
+    The others share `shared` evenly; but none gets less than the smaller of `each`, or more than the larger.
+    """
+    claimed = await reader.all(Claimed, CLAIM, reader.now, house_now, house_now + LEASE, full, shared, *each, most, by)
+    return sorted(claimed, key=_due_at)  # an UPDATE returns its rows in any order
+
+
+def _due_at(delivery: Claimed) -> datetime:
+    return delivery.due_at
 
 
 RELEASE = sql(
