@@ -29,6 +29,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     error_type: str = "application/json"
     # What stands before a route's printed scope.
     scope_word: str = "Scope"
+    # An example of each struct that is answered.
+    answers: Mapping[type, Any] = {}
 
 
 _COMMON_HEADERS = {
@@ -149,7 +151,10 @@ def _responses(route: Route, by_struct: dict[Any, Any], dialect: Dialect) -> dic
     headers = {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *dialect.answered_headers)}
     answered: dict[str, Any] = {"description": "Done.", "headers": headers}
     if route.answer:
-        answered["content"] = {"application/json": {"schema": by_struct[route.answer]}}
+        content = {"schema": by_struct[route.answer]}
+        if route.answer in dialect.answers:
+            content["example"] = dialect.answers[route.answer]
+        answered["content"] = {"application/json": content}
     responses = {str(route.status): answered}
     statuses = {
         *dialect.always,

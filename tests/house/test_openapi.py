@@ -4,12 +4,14 @@ import asyncio
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.types import ASGIApp
 
 from hospes.doors import guest_api
 from hospes.web.openapi import document
+from hospes.web.routes import Route
 from tests.living import BASE, Home, ask
 
 DOCUMENT = document(guest_api.ROUTES, guest_api.DIALECT)
@@ -63,3 +65,14 @@ class _Fuzzed:
         await asyncio.wrap_future(
             asyncio.run_coroutine_threadsafe(self.application(scope, receive_there, send_there), self.loop)
         )
+
+
+@pytest.mark.parametrize("route", guest_api.ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_every_answer_has_an_example_that_fits_its_shape(route: Route) -> None:
+    if route.answer is None:
+        assert route.status == 204
+        return
+
+    example = guest_api.DIALECT.answers[route.answer]
+
+    assert msgspec.to_builtins(msgspec.convert(example, route.answer)) == example

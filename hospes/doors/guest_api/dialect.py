@@ -1,5 +1,6 @@
 """What this API's OpenAPI document says beside its routes. Contract 4, 5."""
 
+from hospes.doors.guest_api.examples import ANSWERS
 from hospes.web.openapi import Dialect
 
 _ERRORS = {
@@ -84,5 +85,6 @@ DIALECT = Dialect(
     always=(400, 401, 403, 422, 429, 503),
     schemas={"Error": _DETAIL, "Fault": _FAULT},
     headers=_HEADERS,
+    answers=ANSWERS,
     answered_headers=("X-API-Usage-Percent", "X-API-Usage-Warning"),
 )

@@ -1,0 +1,113 @@
+"""An example of each answer, for the OpenAPI document. The same people as in the demo."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hospes.doors.guest_api import analytics, shapes
+
+_AT = "2026-06-20T12:00:00+00:00"
+
+_GUEST = {
+    "id": 42,
+    "location_id": 1,
+    "portal_id": 1,
+    "name": "Alex",
+    "email": "alex@example.com",
+    "phone": None,
+    "marketing_consent": True,
+    "is_vip": False,
+    "tags": ["regular"],
+    "points_balance": 150,
+    "tier": "silver",
+    "visit_count": 3,
+    "attributes": {"table": "window"},
+    "first_seen_at": "2026-05-02T17:30:00+00:00",
+    "last_seen_at": _AT,
+    "created_at": "2026-05-02T17:30:00+00:00",
+    "updated_at": _AT,
+}
+_ENTRY = {
+    "id": 590275641344,
+    "type": "visit.started",
+    "guest_id": 42,
+    "sequence": 7,
+    "location_id": 1,
+    "title": "Connected to WiFi",
+    "data": {"session_id": 5001},
+    "occurred_at": "2026-06-20T11:40:00+00:00",
+}
+_TAG = {
+    "id": 3,
+    "slug": "vip",
+    "label": "VIP",
+    "color": "#6366f1",
+    "guest_count": 12,
+    "created_at": "2026-05-01T09:00:00+00:00",
+}
+_NOTE = {"id": 77, "guest_id": 42, "text": "Prefers window seat.", "author": "API key: POS", "created_at": _AT}
+_WEBHOOK = {
+    "id": 12,
+    "url": "https://partner.example.com/hooks/guest",
+    "events": ["guest.created", "guest.updated"],
+    "description": "CRM sync",
+    "is_active": True,
+    "disabled_reason": None,
+    "last_success_at": _AT,
+    "last_failure_at": None,
+    "created_at": _AT,
+    "updated_at": _AT,
+}
+_DELIVERY = {
+    "id": "dlv_01JY0Z6K3T6C9F2M8B4N5P7QRS",
+    "webhook_id": 12,
+    "event": "guest.created",
+    "status": "succeeded",
+    "attempts": 1,
+    "response_status": 200,
+    "next_attempt_at": None,
+    "created_at": _AT,
+}
+
+
+def page(item: Any) -> dict[str, Any]:
+    """A list of one."""
+    return {"total": 1, "limit": 50, "offset": 0, "items": [item]}
+
+
+ANSWERS: Mapping[type, Any] = {
+    shapes.GuestOut: _GUEST,
+    shapes.Guests: page(_GUEST),
+    shapes.Entries: page(_ENTRY),
+    shapes.TagOut: _TAG,
+    shapes.Tags: page(_TAG),
+    shapes.NoteOut: _NOTE,
+    shapes.Notes: page(_NOTE),
+    shapes.WebhookOut: _WEBHOOK,
+    shapes.Webhooks: page(_WEBHOOK),
+    shapes.SecretOut: {"id": 12, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+    shapes.SentOut: {"delivery_id": "dlv_01JY0Z6K3T6C9F2M8B4N5P7QRS"},
+    shapes.ReplayedOut: {"replayed": 18},
+    shapes.Deliveries: page(_DELIVERY),
+    shapes.DeliveryOut: {
+        **_DELIVERY,
+        "attempt_log": [
+            {
+                "number": 1,
+                "is_manual": False,
+                "response_status": 200,
+                "error": None,
+                "latency_ms": 38,
+                "response_body": "ok",
+                "attempted_at": _AT,
+            }
+        ],
+    },
+    analytics.GuestFigures: {
+        "total": 1200,
+        "new_30d": 140,
+        "returning_30d": 310,
+        "vip": 25,
+        "marketing_opt_in": 640,
+        "series": [{"date": "2026-05-22", "new": 4, "returning": 9, "visits": 20}],
+    },
+}
