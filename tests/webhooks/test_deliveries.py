@@ -46,6 +46,7 @@ def test_the_contracts_test_vector() -> None:
 
 
 async def test_one_delivery_satisfies_every_kind_of_verifier(api: Api, receiver: Receiver) -> None:
+    """W36"""
     webhook = await api.new_webhook(receiver, "guest.created")
 
     guest = await api.new_guest()
@@ -65,6 +66,7 @@ async def test_one_delivery_satisfies_every_kind_of_verifier(api: Api, receiver:
 
 
 async def test_a_changed_body_and_another_secret_are_refused(api: Api, receiver: Receiver) -> None:
+    """W37"""
     webhook = await api.new_webhook(receiver)
     await api.new_guest()
     await api.deliver()
@@ -85,6 +87,7 @@ def test_secrets_suit_both_kinds_of_verifier() -> None:
 
 
 async def test_what_was_rolled_back_is_not_delivered(api: Api, receiver: Receiver) -> None:
+    """W1"""
     await api.new_webhook(receiver)
     await api.new_guest(email="anna@example.com")
 
@@ -112,6 +115,7 @@ async def test_what_was_rolled_back_is_not_delivered(api: Api, receiver: Receive
     ],
 )
 async def test_any_2xx_is_success_and_nothing_else(api: Api, receiver: Receiver, status: int, succeeds: bool) -> None:
+    """W14"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(status, body=b"" if status in (204, 304) else b"ok")
 
@@ -125,6 +129,7 @@ async def test_any_2xx_is_success_and_nothing_else(api: Api, receiver: Receiver,
 
 
 async def test_a_retry_has_the_same_id_and_bytes_and_a_new_signature(home: Home, api: Api, receiver: Receiver) -> None:
+    """W7, W8, W38"""
     webhook = await api.new_webhook(receiver, "guest.created")
     receiver.answers(500)
     guest = await api.new_guest()
@@ -149,6 +154,7 @@ CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_the_plan_goes_from_a_minute_to_a_day_and_ends_at_72_hours_exactly() -> None:
+    """W22"""
     instants, now, failures = [], CREATED, 0
     while True:
         failures += 1
@@ -177,6 +183,7 @@ def test_jitter_stays_within_ten_percent(chance: float) -> None:
     ["1", "1000000000", "-5", "Wed, 01 Jan 2031 00:00:00 GMT", "Wed, 01 Jan 2020 00:00:00 GMT", "soon", "9" * 500],
 )
 def test_retry_after_is_heard_between_once_and_twice_the_delay(asked: str) -> None:
+    """W15"""
     waited = plan.next_attempt(CREATED, CREATED, 1, chance=0.5, retry_after=asked)
 
     assert waited is not None
@@ -186,6 +193,7 @@ def test_retry_after_is_heard_between_once_and_twice_the_delay(asked: str) -> No
 async def test_an_endpoint_that_failed_for_72_hours_is_disabled_with_the_reason(
     home: Home, api: Api, receiver: Receiver
 ) -> None:
+    """W25"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(500)
     await api.new_guest()
@@ -204,6 +212,7 @@ async def test_an_endpoint_that_failed_for_72_hours_is_disabled_with_the_reason(
 
 
 async def test_gone_disables_at_once(api: Api, receiver: Receiver) -> None:
+    """W13"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(410)
 
@@ -215,6 +224,7 @@ async def test_gone_disables_at_once(api: Api, receiver: Receiver) -> None:
 
 
 async def test_a_test_event_is_marked_and_never_counts(api: Api, receiver: Receiver) -> None:
+    """W34"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(500)
 
@@ -232,6 +242,7 @@ async def test_a_test_event_is_marked_and_never_counts(api: Api, receiver: Recei
 async def test_during_a_rotation_both_secrets_verify_and_afterwards_only_the_new(
     home: Home, api: Api, receiver: Receiver
 ) -> None:
+    """W39"""
     old = await api.new_webhook(receiver)
 
     new = (await api.ask("POST", f"/webhooks/{old['id']}/rotate-secret")).json()
@@ -251,6 +262,7 @@ async def test_during_a_rotation_both_secrets_verify_and_afterwards_only_the_new
 
 
 async def test_an_immediate_rotation_stops_the_old_secret(api: Api, receiver: Receiver) -> None:
+    """W39"""
     old = await api.new_webhook(receiver)
 
     new = (await api.post(f"/webhooks/{old['id']}/rotate-secret", {"immediate": True})).json()
@@ -263,6 +275,7 @@ async def test_an_immediate_rotation_stops_the_old_secret(api: Api, receiver: Re
 
 
 async def test_a_replay_sends_the_same_bytes_under_the_same_id(api: Api, receiver: Receiver) -> None:
+    """W7, W31"""
     webhook = await api.new_webhook(receiver)
     await api.new_guest()
     await api.deliver()
@@ -280,6 +293,7 @@ async def test_a_replay_sends_the_same_bytes_under_the_same_id(api: Api, receive
 async def test_a_replay_since_a_time_sends_what_was_missed_while_the_webhook_was_off(
     home: Home, api: Api, receiver: Receiver
 ) -> None:
+    """W30"""
     webhook = await api.new_webhook(receiver, "guest.created")
     await api.new_guest(name="Before")
     await api.deliver()
@@ -296,6 +310,7 @@ async def test_a_replay_since_a_time_sends_what_was_missed_while_the_webhook_was
 
 
 async def test_a_receiver_never_gets_more_than_twenty_requests_at_once(api: Api, receiver: Receiver) -> None:
+    """W12"""
     await api.new_webhook(receiver)
     for number in range(60):
         await api.new_guest(name=f"Guest {number}")
@@ -327,6 +342,7 @@ async def test_a_receiver_never_gets_more_than_twenty_requests_at_once(api: Api,
     ],
 )
 async def test_an_address_that_is_not_public_is_refused_with_the_reason(api: Api, url: str, reason: str) -> None:
+    """W44, W53"""
     answer = await api.post("/webhooks", {"url": url, "events": ["*"]})
 
     assert answer.status == 422
@@ -368,6 +384,7 @@ async def test_the_same_handlers_answer_under_crm(api: Api, receiver: Receiver) 
 
 
 async def test_secrets_are_not_in_clear_in_the_database(home: Home, api: Api, receiver: Receiver) -> None:
+    """W42"""
     answer = await api.post("/webhooks", {"url": receiver.url, "events": ["*"]}, headers={"Idempotency-Key": "once"})
     secret = answer.json()["secret"].encode()
     connection = await asyncpg.connect(home.dsn)

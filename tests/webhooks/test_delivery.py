@@ -76,6 +76,7 @@ async def test_what_changed_is_named_in_the_payload_and_nothing_of_the_guest_is(
 async def test_whatever_is_changed_the_libraries_refuse(
     api: Api, receiver: Receiver, library: Any, changed: str
 ) -> None:
+    """W37"""
     webhook = await api.new_webhook(receiver)
     other = await api.new_webhook(receiver, "visit.ended")
     await api.new_guest()
@@ -100,6 +101,7 @@ async def test_whatever_is_changed_the_libraries_refuse(
 async def test_without_its_signature_the_contracts_verifier_refuses(
     api: Api, receiver: Receiver, given: str | None
 ) -> None:
+    """W37"""
     webhook = await api.new_webhook(receiver)
     await api.new_guest()
     await api.deliver()
@@ -115,6 +117,7 @@ async def test_without_its_signature_the_contracts_verifier_refuses(
 async def test_an_hour_later_a_retry_is_accepted_and_the_first_request_no_more(
     home: Home, api: Api, receiver: Receiver
 ) -> None:
+    """W38"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(500)
     await api.new_guest()
@@ -134,6 +137,7 @@ async def test_an_hour_later_a_retry_is_accepted_and_the_first_request_no_more(
 
 
 async def test_each_event_has_an_id_of_its_own_at_each_endpoint(api: Api, receiver: Receiver) -> None:
+    """W7"""
     for _ in range(3):
         await api.new_webhook(receiver, "guest.created")
 
@@ -147,6 +151,7 @@ async def test_each_event_has_an_id_of_its_own_at_each_endpoint(api: Api, receiv
 
 
 async def test_the_sequence_counts_the_events_of_a_guest_and_shows_a_gap(api: Api, receiver: Receiver) -> None:
+    """W10"""
     await api.new_webhook(receiver)
     first, other = await api.new_guest(name="First"), await api.new_guest(name="Other")
 
@@ -165,6 +170,7 @@ async def test_the_sequence_counts_the_events_of_a_guest_and_shows_a_gap(api: Ap
 async def test_redirects_are_not_followed_and_no_answer_but_2xx_is_success(
     api: Api, receiver: Receiver, status: int, succeeds: bool
 ) -> None:
+    """W14, W52"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(status, headers={"location": receiver.url + "/elsewhere", "www-authenticate": "Basic"})
 
@@ -179,6 +185,7 @@ async def test_redirects_are_not_followed_and_no_answer_but_2xx_is_success(
 async def test_a_webhook_that_is_gone_gets_nothing_more_and_says_when_it_failed(
     home: Home, api: Api, receiver: Receiver
 ) -> None:
+    """W13"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(410)
     await api.new_guest(name="First")
@@ -195,6 +202,7 @@ async def test_a_webhook_that_is_gone_gets_nothing_more_and_says_when_it_failed(
 
 
 async def test_a_transaction_that_is_rolled_back_leaves_no_delivery(api: Api, receiver: Receiver) -> None:
+    """W1"""
     webhook = await api.new_webhook(receiver, "guest.created")
     committed = []
 
@@ -237,6 +245,7 @@ async def test_what_is_raised_after_the_event_takes_the_delivery_along(
 async def test_a_connection_cut_before_the_status_is_a_failure_and_tried_again_under_the_same_id(
     home: Home, api: Api, receiver: Receiver
 ) -> None:
+    """W18"""
     webhook = await api.new_webhook(receiver)
 
     async def cut(_: Received) -> tuple[int, dict[str, str], bytes]:
@@ -258,6 +267,7 @@ async def test_a_connection_cut_before_the_status_is_a_failure_and_tried_again_u
 
 @pytest.mark.parametrize("body", [b"\0nul\0", b"\xff\xfe\xfa", b"<script>alert(1)</script>", "é".encode() * 9000])
 async def test_whatever_a_receiver_answers_is_kept_as_text(api: Api, receiver: Receiver, body: bytes) -> None:
+    """W21"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(500, body=body)
 
@@ -270,6 +280,7 @@ async def test_whatever_a_receiver_answers_is_kept_as_text(api: Api, receiver: R
 
 
 def test_text_beyond_ascii_is_signed_as_it_is_sent() -> None:
+    """W41"""
     secret = "whsec_" + "A" * 32
     body = json.dumps({"event": "guest.created", "payload": {"note": "Zoë 🥐"}}, ensure_ascii=False)
     at = datetime(2026, 6, 20, 12, tzinfo=UTC)

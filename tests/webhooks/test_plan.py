@@ -40,6 +40,7 @@ def move_to(home: Home, at: datetime) -> None:
 
 @pytest.mark.parametrize("failures", range(1, 10))
 def test_each_delay_is_the_tables(failures: int) -> None:
+    """W22"""
     at = plan.next_attempt(CREATED, CREATED, failures, chance=0.5)
 
     assert at == CREATED + DELAYS[failures - 1]
@@ -47,6 +48,7 @@ def test_each_delay_is_the_tables(failures: int) -> None:
 
 @pytest.mark.parametrize("failures", range(1, 10))
 def test_jitter_reaches_ten_percent_either_way_and_no_further(failures: int) -> None:
+    """W22"""
     earliest, latest = (plan.next_attempt(CREATED, CREATED, failures, chance=chance) for chance in (0.0, 1 - 2**-30))
 
     assert earliest is not None and latest is not None
@@ -82,6 +84,7 @@ def test_after_72_hours_nothing_is_planned(after: timedelta) -> None:
     ],
 )
 def test_a_retry_after_is_kept_between_once_and_twice_the_delay(asked: str, waited: timedelta) -> None:
+    """W15"""
     assert plan.next_attempt(CREATED, CREATED, 3, chance=0.9, retry_after=asked) == CREATED + waited
 
 
@@ -89,6 +92,7 @@ def test_a_retry_after_is_kept_between_once_and_twice_the_delay(asked: str, wait
     "asked", ["", " ", "-5", "+5", "1.5", "1e3", "²", "soon", "Sat, 20 Jun 2026 12:45:00 -0000", "Sat, 99 Jun 2026"]
 )
 def test_a_retry_after_that_is_none_is_not_heard(asked: str) -> None:
+    """W15"""
     heard = plan.next_attempt(CREATED, CREATED, 3, chance=0.9, retry_after=asked)
 
     assert heard == plan.next_attempt(CREATED, CREATED, 3, chance=0.9)
@@ -97,6 +101,7 @@ def test_a_retry_after_that_is_none_is_not_heard(asked: str) -> None:
 async def test_failing_for_ever_it_is_tried_at_the_tables_instants_and_kept_as_failed(
     home: Home, api: Api, receiver: Receiver
 ) -> None:
+    """W22"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(500)
     await api.new_guest()
@@ -150,6 +155,7 @@ async def test_a_receivers_retry_after_moves_the_next_attempt(home: Home, api: A
 
 
 async def test_a_success_just_before_72_hours_keeps_the_webhook_on(home: Home, api: Api, receiver: Receiver) -> None:
+    """W25"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(500)
     await api.new_guest(name="First")
@@ -175,6 +181,7 @@ async def test_a_success_just_before_72_hours_keeps_the_webhook_on(home: Home, a
 
 
 async def test_failing_for_72_hours_switches_it_off_once(home: Home, api: Api, receiver: Receiver) -> None:
+    """W25"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(500)
     await api.new_guest()
@@ -229,6 +236,7 @@ async def test_a_first_attempt_that_took_its_time_does_not_put_off_the_end(
 async def test_one_failure_and_80_hours_without_traffic_do_not_switch_it_off(
     home: Home, api: Api, receiver: Receiver
 ) -> None:
+    """W26"""
     webhook = await api.new_webhook(receiver, "guest.created")
     await api.new_guest()
     await api.deliver()
@@ -264,6 +272,7 @@ async def test_a_retry_that_succeeds_ends_the_failing(home: Home, api: Api, rece
 
 
 async def test_switched_on_again_one_failure_does_not_switch_it_off(home: Home, api: Api, receiver: Receiver) -> None:
+    """W28"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(500)
     await api.new_guest(name="First")
@@ -281,6 +290,7 @@ async def test_switched_on_again_one_failure_does_not_switch_it_off(home: Home, 
 
 
 async def test_switching_on_what_is_on_does_not_put_off_the_end(home: Home, api: Api, receiver: Receiver) -> None:
+    """W29"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(500)
     await api.new_guest()
@@ -297,6 +307,7 @@ async def test_switching_on_what_is_on_does_not_put_off_the_end(home: Home, api:
 async def test_tests_that_fail_for_80_hours_do_not_switch_it_off_and_one_that_succeeds_clears_nothing(
     home: Home, api: Api, receiver: Receiver
 ) -> None:
+    """W34"""
     webhook = await api.new_webhook(receiver, "guest.created")
     receiver.answers(500)
     for _ in range(20):
@@ -327,6 +338,7 @@ async def test_tests_that_fail_for_80_hours_do_not_switch_it_off_and_one_that_su
 async def test_when_a_success_and_the_last_failure_meet_the_webhook_stays_on(
     home: Home, api: Api, receiver: Receiver, success_first: bool
 ) -> None:
+    """W27"""
     webhook = await api.new_webhook(receiver, "guest.created")
     receiver.answers(500)
     failing = await api.new_guest(name="Failing")

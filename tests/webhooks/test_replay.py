@@ -21,6 +21,7 @@ async def replay(api: Api, webhook: dict[str, Any], delivery_id: str) -> None:
 
 
 async def test_a_replay_is_one_more_attempt_marked_as_manual(api: Api, receiver: Receiver) -> None:
+    """W31"""
     webhook = await api.new_webhook(receiver)
     await api.new_guest()
     await api.deliver()
@@ -39,6 +40,7 @@ async def test_a_replay_is_one_more_attempt_marked_as_manual(api: Api, receiver:
 
 
 async def test_a_replay_that_fails_leaves_the_plan_as_it_was(home: Home, api: Api, receiver: Receiver) -> None:
+    """W31"""
     webhook = await api.new_webhook(receiver)
     receiver.answers(500)
     await api.new_guest()
@@ -116,6 +118,7 @@ async def test_a_replay_asked_for_while_the_delivery_is_on_its_way_is_sent_after
 async def test_a_replay_since_a_time_sends_exactly_what_came_since_each_once(
     home: Home, api: Api, receiver: Receiver
 ) -> None:
+    """W32"""
     webhook = await api.new_webhook(receiver, "guest.created")
     before = await api.new_guest(name="Before")
     home.clock.advance(minutes=1)
@@ -181,6 +184,7 @@ async def test_a_replay_of_more_than_a_batch_sends_them_all(api: Api, receiver: 
 async def test_what_happens_while_it_is_off_is_not_sent_and_what_waited_goes_on_afterwards(
     home: Home, api: Api, receiver: Receiver
 ) -> None:
+    """W30"""
     webhook = await api.new_webhook(receiver, "guest.created")
     receiver.answers(500)
     await api.new_guest(name="Waiting")
@@ -249,6 +253,7 @@ async def test_a_delivery_is_shown_with_every_field_of_the_contract(api: Api, re
 
 
 async def test_another_workspaces_deliveries_are_not_found(home: Home, api: Api, receiver: Receiver) -> None:
+    """W33"""
     webhook = await api.new_webhook(receiver)
     await api.new_guest()
     await api.deliver()
@@ -283,6 +288,7 @@ async def test_another_workspaces_deliveries_are_not_found(home: Home, api: Api,
 async def test_a_test_goes_out_also_when_the_webhook_is_off_and_not_to_its_siblings(
     api: Api, receiver: Receiver
 ) -> None:
+    """W34"""
     webhook = await api.new_webhook(receiver)
     await api.new_webhook(receiver)
     await api.patch(f"/webhooks/{webhook['id']}", {"is_active": False})
@@ -299,6 +305,7 @@ async def test_a_test_goes_out_also_when_the_webhook_is_off_and_not_to_its_sibli
 
 
 async def test_of_a_hundred_deliveries_a_receiver_has_twenty_in_hand_at_most(api: Api, receiver: Receiver) -> None:
+    """W12"""
     for _ in range(2):
         await api.new_webhook(receiver, "visit.ended")
     await api.new_webhook(receiver, "guest.created")
@@ -323,6 +330,7 @@ async def test_of_a_hundred_deliveries_a_receiver_has_twenty_in_hand_at_most(api
 async def test_an_endpoint_that_never_answers_does_not_hold_up_another(
     home: Home, api: Api, receiver: Receiver
 ) -> None:
+    """W11"""
     other = await home.new_api()
     released = asyncio.Event()
 
