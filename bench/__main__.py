@@ -334,7 +334,9 @@ async def main(options: argparse.Namespace, dsn: str) -> None:
         if options.only in (None, name):
             if name == "webhooks":
                 # What the requests left behind is not to be sent while deliveries are timed.
-                await house.database._pool.execute("DELETE FROM webhook_deliveries WHERE workspace_id = $1", BIG)
+                connection = await asyncpg.connect(dsn)
+                await connection.execute("DELETE FROM webhook_deliveries WHERE workspace_id = $1", BIG)
+                await connection.close()
             await part()
     await house.close()
 

@@ -5,6 +5,7 @@ Run as `python -m bench.limit SOCKET_FD DSN WORKSPACE`.
 
 import socket
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +33,7 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
         return None
 
     pool = await asyncpg.create_pool(dsn, min_size=1, max_size=10, init=prepare, reset=keep)
-    numbers = iter(range(10**12))
+    numbers = iter(range(time.time_ns() // 1000, 10**18))
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["method"] == "GET":

@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 
 from hospes.base.clock import Clock
+from hospes.base.connections import Connections
 from hospes.base.errors import Busy, Conflict, HospesError, Invalid
 
 T = TypeVar("T")
@@ -175,12 +176,46 @@ class _Guarded:
             yield
 
 
-class Database:
-    """The pool, and the only maker of readers and transactions."""
+class _Anyone:
+    """Each statement on a connection of its own."""
 
-    def __init__(self, pool: asyncpg.Pool, clock: Clock) -> None:
-        self._pool = pool
-        self._guarded_pool = _Guarded(pool)
+    __slots__ = ("_connections",)
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def fetch(self, statement: Statement, *values: Any) -> list[asyncpg.Record]:
+        return await self._on_one("fetch", statement.text, values)  # type: ignore[no-any-return]
+
+    async def fetchrow(self, statement: Statement, *values: Any) -> asyncpg.Record | None:
+        return await self._on_one("fetchrow", statement.text, values)  # type: ignore[no-any-return]
+
+    async def execute(self, statement: Statement, *values: Any) -> str:
+        return await self._on_one("execute", statement.text, values)  # type: ignore[no-any-return]
+
+    async def _on_one(self, method: str, text: str, values: tuple[Any, ...]) -> Any:
+        is_well = False
+        try:
+            connection = await self._connections.take()
+            try:
+                found = await getattr(connection, method)(text, *values)
+                is_well = True
+            except asyncpg.PostgresError:
+                is_well = True  # it was told no, and is as good as before
+                raise
+            finally:
+                await self._connections.give(connection, is_well=is_well)
+        except _DATABASE_ERRORS as error:
+            raise translated(error) from None
+        return found
+
+
+class Database:
+    """The connections, and the only maker of readers and transactions."""
+
+    def __init__(self, connections: Connections, clock: Clock) -> None:
+        self._connections = connections
+        self._anyone = _Anyone(connections)
         self._clock = clock
         # Set by the composition root: what follows every event, in the same transaction, and who
         # hears (workspace_id, jobs) that a committed transaction woke.
@@ -189,7 +224,7 @@ class Database:
 
     def reader(self, workspace_id: int, *, now: datetime, actor: Actor) -> Reader:
         """Reads outside a transaction: each statement sees what is committed when it starts."""
-        return Reader(self._guarded_pool, workspace_id, now, actor)
+        return Reader(self._anyone, workspace_id, now, actor)
 
     @asynccontextmanager
     async def begin(self, workspace_id: int, *, now: datetime, actor: Actor) -> AsyncIterator[Tx]:
@@ -198,7 +233,7 @@ class Database:
         Raises Busy when no connection is to be had. After a Busy raised by COMMIT itself the
         outcome is unknown: only an idempotency key may decide whether to try again (case S8).
         """
-        connection = await self._acquire()
+        connection, is_well = await self._taken(), False
         try:
             tx = Tx(
                 _Guarded(connection),
@@ -212,38 +247,39 @@ class Database:
             await _translating(transaction.start())
             try:
                 yield tx
-            except BaseException:
+            except BaseException as error:
                 await _translating(transaction.rollback(), unless_gone=connection)
+                is_well = isinstance(error, HospesError)
                 raise
             await _translating(transaction.commit())
+            is_well = True
         finally:
-            await self._pool.release(connection)
+            await self._connections.give(connection, is_well=is_well)
         if tx.wakes and self.on_commit:
             self.on_commit(workspace_id, tx.wakes)
 
     async def fetch(self, statement: Statement, *values: Any) -> list[asyncpg.Record]:
         """For statements declared `across` workspaces: sign-in, sweeping, the command line."""
-        return await self._guarded_pool.fetch(statement, *values)
+        return await self._anyone.fetch(statement, *values)
 
     async def fetchrow(self, statement: Statement, *values: Any) -> asyncpg.Record | None:
         """As `fetch`, the first row."""
-        return await self._guarded_pool.fetchrow(statement, *values)
+        return await self._anyone.fetchrow(statement, *values)
 
     async def execute(self, statement: Statement, *values: Any) -> str:
         """As `fetch`, for its effect."""
-        return await self._guarded_pool.execute(statement, *values)
+        return await self._anyone.execute(statement, *values)
 
-    async def _acquire(self) -> Any:
+    async def _taken(self) -> Any:
         try:
-            return await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
+            return await self._connections.take()
         except _DATABASE_ERRORS as error:
             raise translated(error) from None
 
     async def close(self) -> None:
-        await self._pool.close()
+        await self._connections.close()
 
 
-_ACQUIRE_SECONDS = 10
 _DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 # What PostgreSQL or its driver says of values that validation should have caught (case S6).
@@ -332,7 +368,7 @@ async def connect(dsn: str, *, clock: Clock, size: int, statement_timeout_ms: in
         )
     except _DATABASE_ERRORS as error:
         raise Busy(f"PostgreSQL cannot be reached ({type(error).__name__}). Check HOSPES_DATABASE_URL.") from None
-    return Database(pool, clock)
+    return Database(Connections(pool), clock)
 
 
 _IMPATIENT = {"synchronous_commit": "off", "plan_cache_mode": "force_generic_plan"}

@@ -1,8 +1,10 @@
 """Figures of days: counted as things happen, in any order, and the same when counted from the log."""
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
+
+import asyncpg
 
 from hospes.capabilities import analytics, events, places
 from tests.living import Api, Home
@@ -21,6 +23,11 @@ async def visit(api: Api, guest_id: int, at: datetime, *, location_id: int | Non
         await events.record(tx, event, location_id=location_id or api.location_id, occurred_at=at)
 
 
+def ago(home: Home, days: int) -> str:
+    """The day so many days before today."""
+    return (home.clock.now() - timedelta(days=days)).date().isoformat()
+
+
 async def figures(api: Api, **query: Any) -> dict[str, Any]:
     answer = await api.get("/analytics/guests", **query)
     assert answer.status == 200, answer
@@ -33,7 +40,7 @@ async def drifts(api: Api, *, mend: bool = False) -> list[analytics.Drift]:
         return await analytics.recount(tx, mend=mend)
 
 
-async def test_a_guest_is_counted_in_the_next_request(api: Api) -> None:
+async def test_a_guest_is_counted_in_the_next_request(home: Home, api: Api) -> None:
     await api.new_guest(name="Anna", is_vip=True, marketing_consent=True)
     await api.new_guest(name="Ben")
 
@@ -41,7 +48,7 @@ async def test_a_guest_is_counted_in_the_next_request(api: Api) -> None:
 
     assert (found["total"], found["new_30d"], found["vip"], found["marketing_opt_in"]) == (2, 2, 1, 1)
     assert len(found["series"]) == 30
-    assert found["series"][-1] == {"date": "2026-06-20", "new": 2, "returning": 0, "visits": 0}
+    assert found["series"][-1] == {"date": ago(home, 0), "new": 2, "returning": 0, "visits": 0}
     assert found["total"] == (await api.get("/crm/guests")).json()["total"]
     assert found["vip"] == (await api.get("/crm/guests", is_vip="true")).json()["total"]
 
@@ -78,7 +85,7 @@ async def test_who_comes_on_a_second_day_returns(home: Home, api: Api) -> None:
     found = await figures(api)
 
     days = {day["date"]: (day["returning"], day["visits"]) for day in found["series"] if day["visits"]}
-    assert days == {"2026-06-17": (0, 2), "2026-06-19": (1, 2)}
+    assert days == {ago(home, 3): (0, 2), ago(home, 1): (1, 2)}
     assert found["returning_30d"] == 1
 
 
@@ -93,8 +100,8 @@ async def test_a_visit_told_late_changes_the_days_it_concerns(home: Home, api: A
     found = await figures(api)
     assert found["returning_30d"] == 1
     assert {day["date"]: day["returning"] for day in found["series"] if day["visits"]} == {
-        "2026-06-15": 0,
-        "2026-06-19": 1,
+        ago(home, 5): 0,
+        ago(home, 1): 1,
     }
     assert await drifts(api) == []
 
@@ -104,11 +111,12 @@ async def test_a_locations_days_are_its_own(home: Home, api: Api) -> None:
         tokyo = await places.create_location(tx, name="Tokyo", time_zone="Asia/Tokyo")
     anna = await api.new_guest(name="Anna")
 
-    await visit(api, anna["id"], datetime(2026, 6, 19, 16, 0, tzinfo=UTC), location_id=tokyo)
+    evening = (home.clock.now() - timedelta(days=1)).replace(hour=16)
+    await visit(api, anna["id"], evening, location_id=tokyo)
 
     there = {day["date"] for day in (await figures(api, location_id=tokyo))["series"] if day["visits"]}
     everywhere = {day["date"] for day in (await figures(api))["series"] if day["visits"]}
-    assert (there, everywhere) == ({"2026-06-20"}, {"2026-06-19"})
+    assert (there, everywhere) == ({ago(home, 0)}, {ago(home, 1)})
 
 
 async def test_the_series_ends_today_and_forgets_what_is_older(home: Home, api: Api) -> None:
@@ -119,7 +127,7 @@ async def test_the_series_ends_today_and_forgets_what_is_older(home: Home, api: 
     found = await figures(api)
 
     assert [day["visits"] for day in found["series"]] == [1] + [0] * 29
-    assert found["series"][0]["date"] == "2026-05-22"
+    assert found["series"][0]["date"] == ago(home, 29)
 
 
 async def test_whatever_the_order_the_days_say_what_the_log_says(home: Home, api: Api) -> None:
@@ -139,12 +147,13 @@ async def test_a_figure_that_drifted_is_found_and_mended(home: Home, api: Api) -
     anna = await api.new_guest(name="Anna")
     await visit(api, anna["id"], home.clock.now())
     before = await figures(api)
-    database = home.server.database
-    await database._pool.execute(
+    connection = await asyncpg.connect(home.dsn)
+    await connection.execute(
         "UPDATE day_counts SET value = value + 5 WHERE workspace_id = $1 AND metric = 'visits'", api.workspace_id
     )
-    await database._pool.execute("DELETE FROM visitor_days WHERE workspace_id = $1", api.workspace_id)
-    await database._pool.execute("DELETE FROM visitors WHERE workspace_id = $1", api.workspace_id)
+    await connection.execute("DELETE FROM visitor_days WHERE workspace_id = $1", api.workspace_id)
+    await connection.execute("DELETE FROM visitors WHERE workspace_id = $1", api.workspace_id)
+    await connection.close()
 
     found = await drifts(api, mend=True)
 
