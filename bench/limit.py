@@ -16,7 +16,8 @@ import uvloop
 
 from hospes.capabilities.access import metering  # noqa: F401 (the same modules in memory as the server has)
 from hospes.capabilities.events.log import RECORD
-from hospes.capabilities.guests.profile import CREATE, GET, STATE
+from hospes.capabilities.guests.profile import CREATE, STATE
+from hospes.capabilities.record.whole import GET
 from hospes.capabilities.webhooks.outbox import FAN_OUT
 
 _encode = msgspec.json.Encoder().encode
@@ -37,7 +38,8 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["method"] == "GET":
-            row = await pool.fetchrow(GET.text, workspace, int(scope["path"].rpartition("/")[2]))
+            now = datetime.now(UTC)
+            row = await pool.fetchrow(GET.text, workspace, int(scope["path"].rpartition("/")[2]), now)
             status, body = 200, _encode(dict(row))
         else:
             given = msgspec.json.decode((await receive())["body"])
@@ -74,7 +76,7 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
                 _BODY,
                 now,
             )
-            return _encode(dict(await connection.fetchrow(GET.text, workspace, guest)))
+            return _encode(dict(await connection.fetchrow(GET.text, workspace, guest, now)))
 
     config = uvicorn.Config(application, lifespan="off", access_log=False, log_level="warning")
     await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=fd)])

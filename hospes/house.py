@@ -18,7 +18,7 @@ from hospes.base.jobs import Chore, Worker
 from hospes.base.secrets import Unreadable, Vault, same
 from hospes.base.settings import Settings
 from hospes.base.signals import Signals
-from hospes.capabilities import access, analytics, events, guests, webhooks, workspaces
+from hospes.capabilities import access, analytics, events, guests, loyalty, webhooks, workspaces
 from hospes.doors import guest_api, pages, workspace_api
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
@@ -31,7 +31,7 @@ from hospes.web.requests import Hosts
 DOORS = {guest_api.BASE: guest_api, workspace_api.BASE: workspace_api}
 
 # What follows an event, in the same transaction, in this order.
-REACTIONS = (analytics.count, webhooks.fan_out)
+REACTIONS = (analytics.count, loyalty.earn_for_visit, webhooks.fan_out)
 
 # What is done after COMMIT, by name.
 JOBS = {webhooks.JOB: webhooks.Courier}
@@ -154,6 +154,7 @@ class House:
             Chore("guests.marks", 60, self._extend_marks),
             Chore("idempotency.sweep", 3600, self._sweep_keys),
             Chore("analytics.fold", 3600, self._fold_days),
+            Chore("loyalty.expiry", 60, self._expire_points),
         ]
 
     async def _extend_marks(self) -> None:
@@ -163,6 +164,19 @@ class House:
     async def _sweep_keys(self) -> None:
         for workspace in await workspaces.list_all(self.database):
             await access.idempotency.sweep(self.database, workspace.id, await self.instant(workspace.id))
+
+    async def _expire_points(self) -> None:
+        for workspace in await workspaces.list_all(self.database):
+            await self.expire_points(workspace.id)
+
+    async def expire_points(self, workspace_id: int) -> None:
+        """Write off every lot of points that has reached its end."""
+        now = await self.instant(workspace_id)
+        reader = self.database.reader(workspace_id, now=now, actor=_CHORES)
+        while ended := await loyalty.ledger.list_ended(reader):
+            for guest_id, lots in ended.items():
+                async with self.database.begin(workspace_id, now=now, actor=_CHORES) as tx:
+                    await loyalty.ledger.write_off(tx, guest_id, lots)
 
     async def _fold_days(self) -> None:
         for workspace in await workspaces.list_all(self.database):

@@ -3,6 +3,7 @@
 import msgspec
 
 from hospes.base.db import sql
+from hospes.capabilities import loyalty
 from hospes.house import House
 
 
@@ -60,6 +61,7 @@ CHECKS = {
         "SELECT count(*) FROM webhook_deliveries WHERE status = 'pending' AND due_at IS NULL",
         across="examines every workspace",
     ),
+    **loyalty.standing.CHECKS,
 }
 
 

@@ -12,10 +12,11 @@ from hospes.capabilities.guests.happenings import (
     TagRemoved,
 )
 from hospes.capabilities.guests.listing import Page, Wanted, list_page
-from hospes.capabilities.guests.merging import family, merge, unmerge
-from hospes.capabilities.guests.profile import Changes, Guest, Profile, create, get, update
+from hospes.capabilities.guests.merging import family, hold, merge, unmerge
+from hospes.capabilities.guests.profile import COLUMNS, Changes, Guest, Profile, create, get, update
 
 __all__ = [
+    "COLUMNS",
     "Changes",
     "Guest",
     "GuestCreated",
@@ -34,6 +35,7 @@ __all__ = [
     "family",
     "fold",
     "get",
+    "hold",
     "list_page",
     "marks",
     "merge",

@@ -38,6 +38,30 @@ async def family(reader: Reader, guest_id: int) -> list[int]:
     return [guest.id] if not guest.absorbed else list(await reader.column(FAMILY, guest.id))
 
 
+class _Held(msgspec.Struct, frozen=True):
+    merged_into: int | None
+    absorbed: int
+
+
+HOLD = sql("SELECT merged_into, absorbed FROM guests WHERE workspace_id = $1 AND id = $2 FOR UPDATE")
+
+
+async def hold(tx: Tx, guest_id: int) -> list[int]:
+    """Nobody else changes this guest or what it has until the transaction ends.
+
+    Returns its family, the guest that answers for all of it first. Raises NotFound.
+    """
+    held = await tx.find(_Held, HOLD, guest_id)
+    while held is not None and held.merged_into is not None:
+        guest_id = held.merged_into
+        held = await tx.find(_Held, HOLD, guest_id)
+    if held is None:
+        raise NotFound("Guest not found")
+    if not held.absorbed:
+        return [guest_id]
+    return [guest_id, *(other for other in await tx.column(FAMILY, guest_id) if other != guest_id)]
+
+
 MERGE = sql("""
     INSERT INTO guest_merges (workspace_id, kept_guest_id, merged_guest_id, evidence, door, merged_at)
     VALUES ($1, $2, $3, $4, $5, $6)

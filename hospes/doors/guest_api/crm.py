@@ -1,7 +1,9 @@
 """CRM: guests and what hangs on them. Contract 8."""
 
+import msgspec
+
 from hospes.base.db import Reader, Tx
-from hospes.capabilities import events, guests
+from hospes.capabilities import events, guests, record
 from hospes.doors.guest_api.shapes import (
     Entries,
     EntryOut,
@@ -31,14 +33,13 @@ async def list_guests(reader: Reader, query: GuestQuery) -> Guests:
     """
     wanted = guests.Wanted(query.search, query.location_id, query.tag, query.is_vip)
     page = await guests.list_page(reader, wanted, limit=query.limit, offset=query.offset)
-    listing = Guests(
-        items=[GuestOut.of(guest) for guest in page.guests], total=page.total, limit=query.limit, offset=query.offset
+    return Guests(
+        items=[GuestOut.of(guest) for guest in await record.whole(reader, page.guests)],
+        total=page.total,
+        limit=query.limit,
+        offset=query.offset,
+        total_is_estimate=True if page.is_estimate else msgspec.UNSET,
     )
-    if page.is_estimate:
-        return Guests(
-            items=listing.items, total=page.total, limit=query.limit, offset=query.offset, total_is_estimate=True
-        )
-    return listing
 
 
 async def create_guest(tx: Tx, body: GuestIn) -> GuestOut:
@@ -59,7 +60,7 @@ async def create_guest(tx: Tx, body: GuestIn) -> GuestOut:
         attributes=body.attributes,
     )
     guest_id = await guests.create(tx, profile, evidence=tx.actor.name)
-    return GuestOut.of(await guests.get(tx, guest_id))
+    return GuestOut.of(await record.get(tx, guest_id))
 
 
 async def get_guest(reader: Reader, guest_id: int) -> GuestOut:
@@ -67,7 +68,7 @@ async def get_guest(reader: Reader, guest_id: int) -> GuestOut:
 
     The id of a guest that was merged answers with the guest it became.
     """
-    return GuestOut.of(await guests.get(reader, guest_id))
+    return GuestOut.of(await record.get(reader, guest_id))
 
 
 async def update_guest(tx: Tx, guest_id: int, body: GuestPatch) -> GuestOut:
@@ -84,7 +85,8 @@ async def update_guest(tx: Tx, guest_id: int, body: GuestPatch) -> GuestOut:
         tags=tuple(body.tags) if isinstance(body.tags, list) else body.tags,
         attributes=body.attributes,
     )
-    return GuestOut.of(await guests.update(tx, guest_id, changes, evidence=tx.actor.name))
+    guest = await guests.update(tx, guest_id, changes, evidence=tx.actor.name)
+    return GuestOut.of(await record.get(tx, guest.id))
 
 
 async def show_timeline(reader: Reader, guest_id: int, query: TimelineQuery) -> Entries:

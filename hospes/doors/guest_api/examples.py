@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hospes.doors.guest_api import analytics, shapes
+from hospes.doors.guest_api import analytics, loyalty, shapes
 
 _AT = "2026-06-20T12:00:00+00:00"
 
@@ -101,6 +101,30 @@ ANSWERS: Mapping[type, Any] = {
                 "attempted_at": _AT,
             }
         ],
+    },
+    loyalty.BalanceOut: {
+        "guest_id": 42,
+        "balance": 150,
+        "lifetime_earned": 400,
+        "lifetime_redeemed": 250,
+        "updated_at": _AT,
+    },
+    loyalty.RankOut: {
+        "guest_id": 42,
+        "tier": {"id": 2, "slug": "silver", "name": "Silver", "min_points": 300},
+        "next_tier": {"id": 3, "slug": "gold", "name": "Gold", "min_points": 1000},
+        "qualifying_points": 400,
+        "points_to_next": 600,
+    },
+    loyalty.MovementOut: {
+        "transaction_id": 8801,
+        "guest_id": 42,
+        "type": "adjust",
+        "points": 50,
+        "balance": 200,
+        "note": "Birthday bonus",
+        "idempotency_key": "adj-001",
+        "created_at": _AT,
     },
     analytics.GuestFigures: {
         "total": 1200,

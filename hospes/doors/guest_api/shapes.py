@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from hospes.capabilities import events, guests, webhooks
+from hospes.capabilities import events, guests, record, webhooks
 
 GREATEST = 2**63 - 1
 
@@ -133,7 +133,7 @@ class GuestOut(msgspec.Struct, frozen=True):
     updated_at: Instant
 
     @classmethod
-    def of(cls, guest: guests.Guest) -> "GuestOut":
+    def of(cls, guest: record.Record) -> "GuestOut":
         return cls(
             guest.id,
             guest.location_id,
@@ -144,10 +144,9 @@ class GuestOut(msgspec.Struct, frozen=True):
             guest.marketing_consent,
             guest.is_vip,
             guest.tags,
-            # Until there is a ledger and a visit, nobody has points, a tier or visits.
-            0,
-            None,
-            0,
+            guest.points,
+            guest.tier,
+            guest.visits,
             guest.attributes,
             guest.first_seen_at.isoformat(),
             guest.last_seen_at.isoformat(),
