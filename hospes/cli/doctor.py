@@ -3,7 +3,7 @@
 import msgspec
 
 from hospes.base.db import sql
-from hospes.capabilities import loyalty
+from hospes.capabilities import loyalty, promotions
 from hospes.house import House
 
 
@@ -62,6 +62,7 @@ CHECKS = {
         across="examines every workspace",
     ),
     **loyalty.standing.CHECKS,
+    **promotions.redemptions.CHECKS,
 }
 
 

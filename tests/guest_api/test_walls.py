@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from hospes.capabilities import promotions
 from hospes.doors import guest_api
 from tests.living import Api, Home, Receiver
 
-NOT_FOUND = {"Guest not found", "Webhook not found", "Delivery not found"}
+NOT_FOUND = {"Guest not found", "Webhook not found", "Delivery not found", "Promotion not found"}
 
 
 async def _theirs(other: Api, receiver: Receiver) -> dict[str, str]:
@@ -16,7 +17,15 @@ async def _theirs(other: Api, receiver: Receiver) -> dict[str, str]:
     guest = await other.new_guest(name="Theirs", email="theirs@example.com")
     await other.post(f"/crm/guests/{guest['id']}/notes", {"text": "Theirs"})
     [delivery, *_] = (await other.get(f"/webhooks/{webhook['id']}/deliveries")).json()["items"]
-    return {"guest_id": str(guest["id"]), "webhook_id": str(webhook["id"]), "delivery_ref": delivery["id"]}
+    async with other.begin() as tx:
+        promotion = await promotions.definitions.create(tx, promotions.Terms(name="Theirs", kind="free_item"))
+        await promotions.definitions.activate(tx, promotion)
+    return {
+        "promotion_id": str(promotion),
+        "guest_id": str(guest["id"]),
+        "webhook_id": str(webhook["id"]),
+        "delivery_ref": delivery["id"],
+    }
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hospes.doors.guest_api import analytics, loyalty, shapes
+from hospes.doors.guest_api import analytics, loyalty, promotions, shapes
 
 _AT = "2026-06-20T12:00:00+00:00"
 
@@ -101,6 +101,46 @@ ANSWERS: Mapping[type, Any] = {
                 "attempted_at": _AT,
             }
         ],
+    },
+    promotions.Promotions: page(
+        {
+            "id": 7,
+            "name": "Free coffee",
+            "description": "One free coffee on your next visit",
+            "type": "free_item",
+            "value": None,
+            "currency": None,
+            "status": "active",
+            "location_ids": [1],
+            "starts_at": "2026-06-01T00:00:00+00:00",
+            "ends_at": None,
+            "max_grants_per_guest": 1,
+            "grants_count": 35,
+            "redemptions_count": 12,
+            "created_at": "2026-05-28T10:00:00+00:00",
+        }
+    ),
+    promotions.GrantOut: {
+        "id": 100,
+        "grant_id": 100,
+        "promotion_id": 7,
+        "guest_id": 42,
+        "location_id": 1,
+        "status": "granted",
+        "code": "K7Q2M9",
+        "granted_at": _AT,
+        "expires_at": None,
+        "redeemed_at": None,
+    },
+    promotions.RedemptionOut: {
+        "redemption_id": 555,
+        "grant_id": 100,
+        "promotion_id": 7,
+        "guest_id": 42,
+        "location_id": 1,
+        "status": "redeemed",
+        "redeemed_at": "2026-06-20T12:05:00+00:00",
+        "idempotency_key": "pos-001",
     },
     loyalty.BalanceOut: {
         "guest_id": 42,
