@@ -18,6 +18,7 @@ class Connections:
         self._pool = pool
         self._room = asyncio.Semaphore(pool.get_max_size())
         self._idle: list[Any] = []
+        self._is_closing = False
 
     async def take(self) -> Any:
         """Whoever takes gives back. Raises TimeoutError when none is to be had for 10 seconds."""
@@ -40,7 +41,7 @@ class Connections:
     async def give(self, connection: Any, *, is_well: bool) -> None:
         """`is_well` when nothing of the last use is still going on: it was not cancelled or cut off."""
         try:
-            if is_well and not connection.is_closed():
+            if is_well and not self._is_closing and not connection.is_closed():
                 self._idle.append(connection)
             else:
                 await self._pool.release(connection)
@@ -49,6 +50,7 @@ class Connections:
 
     async def close(self) -> None:
         """Close all; whoever still has one is waited for."""
+        self._is_closing = True
         while self._idle:
             await self._pool.release(self._idle.pop())
         await self._pool.close()
