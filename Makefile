@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml requirements.txt requirements-dev.txt
 	@touch $(STAMP)
 
 run: install  ## Serve on port 8000, with a database and a demo workspace of its own.
-	@HOSPES_ALLOW_LOOPBACK_WEBHOOKS=1 $(BIN)/hospes serve --demo
+	@HOSPES_ALLOW_LOOPBACK_WEBHOOKS=1 HOSPES_DEV_OUTBOX=1 $(BIN)/hospes serve --demo
 
 test: install  ## Run all tests.
 	@$(BIN)/python -m pytest -n auto

@@ -1,9 +1,10 @@
 """The composition root: the one module that knows everyone. Three tables say what the house does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,12 +15,13 @@ from starlette.routing import Mount, Route
 from hospes.base import db, ids, metrics, migrate
 from hospes.base.clock import Clock, SystemClock
 from hospes.base.errors import HospesError, Misconfigured
-from hospes.base.jobs import Chore, Worker
+from hospes.base.jobs import Chore, Job, Worker
 from hospes.base.secrets import Unreadable, Vault, same
 from hospes.base.settings import Settings
 from hospes.base.signals import Signals
-from hospes.capabilities import access, analytics, events, guests, loyalty, webhooks, workspaces
-from hospes.doors import guest_api, pages, workspace_api
+from hospes.capabilities import access, analytics, events, guests, loyalty, messaging, webhooks, workspaces
+from hospes.doors import dev_outbox, guest_api, mail_hook, pages, workspace_api
+from hospes.providers import message_folder, ways_out
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
 from hospes.web.docs_page import Assets, DocsPage
@@ -33,8 +35,6 @@ DOORS = {guest_api.BASE: guest_api, workspace_api.BASE: workspace_api}
 # What follows an event, in the same transaction, in this order.
 REACTIONS = (analytics.count, loyalty.earn_for_visit, webhooks.fan_out)
 
-# What is done after COMMIT, by name.
-JOBS = {webhooks.JOB: webhooks.Courier}
 
 _METER_SECONDS = 1.0
 _CHORES = db.Actor("worker", "chores")
@@ -128,18 +128,11 @@ class House:
         """The worker, ready to run."""
         await self.open(is_patient=False)
         async with Outbound(self.destinations, self.clock) as outbound:
-            courier = JOBS[webhooks.JOB](
-                self.database,
-                self.vault,
-                self.clock,
-                outbound,
-                instant=self.instant,
-                name=self.settings.worker_name or ids.token("worker-", 16),
-                signature_header=self.settings.signature_header,
-            )
-            worker = self.worker = Worker({webhooks.JOB: courier}, self._chores(), self.clock)
-            await courier.take_over()
-            courier.on_room = lambda workspace_id: worker.wake(workspace_id, webhooks.JOB)
+            name = self.settings.worker_name or ids.token("worker-", 16)
+            jobs = {job: make(self, outbound, name) for job, make in JOBS.items()}
+            worker = self.worker = Worker(jobs, self._chores(jobs), self.clock)
+            for job in jobs.values():
+                await job.take_over()
             signals = Signals(self.dsn, self.clock, on_wake=worker.wake)
             await signals.start()
             try:
@@ -148,13 +141,19 @@ class House:
                 await signals.stop()
                 await self.close()
 
-    def _chores(self) -> list[Chore]:
+    def wake(self, workspace_id: int, job: str) -> None:
+        """Tell this process's own worker."""
+        if self.worker is not None:
+            self.worker.wake(workspace_id, job)
+
+    def _chores(self, jobs: Mapping[str, Job]) -> list[Chore]:
         return [
             Chore("events.partitions", 6 * 3600, lambda: events.keep_partitions(self.database, self.clock.now())),
             Chore("guests.marks", 60, self._extend_marks),
             Chore("idempotency.sweep", 3600, self._sweep_keys),
             Chore("analytics.fold", 3600, self._fold_days),
             Chore("loyalty.expiry", 60, self._expire_points),
+            *(Chore(f"{name}.check", 15, job.check) for name, job in jobs.items()),
         ]
 
     async def _extend_marks(self) -> None:
@@ -201,7 +200,12 @@ class House:
             Route("/readyz", self._ready),
             Route("/metrics", self._metrics),
             Mount("/assets", assets),
+            Route("/hooks/mail/{token}", mail_hook.MailHook(self.database, self.vault, self.instant)),
         ]
+        if self.settings.dev_outbox:
+            folder = ways_out.folder(self.settings)
+            shown = dev_outbox.DevOutbox(partial(message_folder.newest, folder), partial(message_folder.find, folder))
+            routes += [Route("/dev/outbox", shown), Route("/dev/outbox/{name}", shown)]
         hosts = Hosts(self.settings.public_url, self.settings.allowed_hosts)
         services = Services(self.database, self.clock, self.vault, self._instant_of, hosts)
         doors: dict[str, Door] = {}
@@ -213,16 +217,20 @@ class House:
                 guard=guards[base],
                 speech=contract.Speech(),
                 services=services,
-                extras={"vault": self.vault, "destinations": self.destinations},
+                extras={
+                    "vault": self.vault,
+                    "destinations": self.destinations,
+                    "public_url": self.settings.public_url,
+                },
             )
             described = OpenApi(contract.ROUTES, contract.DIALECT)
-            shown = DocsPage(
+            docs = DocsPage(
                 assets,
                 title=f"Hospes {contract.DIALECT.title}",
                 openapi_url="openapi.json",
                 assets_url="../" * base.count("/") + "assets",
             )
-            routes += [Route(f"{base}/openapi.json", described), Route(f"{base}/docs", shown)]
+            routes += [Route(f"{base}/openapi.json", described), Route(f"{base}/docs", docs)]
         guest_pages = pages.Pages(
             pages.Services(
                 self.database,
@@ -256,6 +264,36 @@ class House:
         row = await self.database.fetchrow(WAITING)
         metrics.WAITING.set(int(row[0]) if row else 0)
         return Response(metrics.page(), headers={"content-type": metrics.CONTENT_TYPE})
+
+
+def _courier(house: House, outbound: Outbound, name: str) -> Job:
+    courier = webhooks.Courier(
+        house.database,
+        house.vault,
+        house.clock,
+        outbound,
+        instant=house.instant,
+        name=name,
+        signature_header=house.settings.signature_header,
+    )
+    courier.on_room = lambda workspace_id: house.wake(workspace_id, webhooks.JOB)
+    return courier
+
+
+def _mailroom(house: House, outbound: Outbound, name: str) -> Job:
+    return messaging.Mailroom(
+        house.database,
+        house.vault,
+        house.clock,
+        ways_out.carriers(house.settings, outbound, house.clock),
+        instant=house.instant,
+        name=name,
+        public_url=house.settings.public_url,
+    )
+
+
+# What is done after COMMIT, by name.
+JOBS: Mapping[str, Callable[[House, Outbound, str], Job]] = {webhooks.JOB: _courier, messaging.JOB: _mailroom}
 
 
 async def _front(_request: StarletteRequest) -> Response:

@@ -8,6 +8,7 @@ HospesError
 ├── Forbidden       the caller may not do this
 ├── Exhausted       a limited thing is used up
 ├── Busy            try again later; nothing was written
+├── ProviderFailed  somebody outside the house does not answer
 └── Misconfigured   the operator has to change something first
 """
 
@@ -58,6 +59,10 @@ class Exhausted(HospesError):
 
 class Busy(HospesError):
     """The server is busy. Try again in a moment."""
+
+
+class ProviderFailed(HospesError):
+    """A service outside this server does not answer. Try again later."""
 
 
 class Misconfigured(HospesError):

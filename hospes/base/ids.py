@@ -21,6 +21,11 @@ def token(prefix: str, length: int) -> str:
     return prefix + "".join(secrets.choice(LETTERS_AND_DIGITS) for _ in range(length))
 
 
+def digits(length: int) -> str:
+    """`length` random digits: for codes that a person copies."""
+    return "".join(secrets.choice(string.digits) for _ in range(length))
+
+
 def fraction() -> float:
     """A random number in [0, 1): for jitter."""
     return secrets.randbelow(1 << 30) / (1 << 30)

@@ -38,6 +38,14 @@ class Job(Protocol):
         """Wait for what was started."""
         ...
 
+    async def take_over(self) -> None:
+        """See to what an earlier worker of this name had in hand when it died."""
+        ...
+
+    async def check(self) -> None:
+        """Look, every 15 seconds, whether whoever the job sends to answers at all."""
+        ...
+
 
 class Chore(msgspec.Struct, frozen=True):
     """Something the house does every so many seconds, at the start too."""

@@ -35,6 +35,7 @@ WAITING = Gauge(
     "hospes_webhook_deliveries_waiting", "Webhook deliveries that wait to be sent.", multiprocess_mode="mostrecent"
 )
 ATTEMPTS = Counter("hospes_webhook_attempts_total", "Webhook requests sent, by how they ended.", ["outcome"])
+MESSAGES = Counter("hospes_messages_total", "Messages tried, by channel and how it ended.", ["channel", "outcome"])
 JOB_FAILURES = Counter("hospes_job_failures_total", "Runs of a job or a chore that failed.", ["job"])
 
 

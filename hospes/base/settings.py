@@ -26,3 +26,12 @@ class Settings(BaseSettings):
     log_level: str = "info"
     log_format: str = "auto"
     metrics_token: SecretStr | None = None
+    smtp_url: SecretStr | None = None
+    mail_from: str = "hospes@localhost"
+    bounce_address: str | None = None
+    dkim_selector: str | None = None
+    dkim_key_file: Path | None = None
+    sms_url: str | None = None
+    sms_token: SecretStr | None = None
+    sms_sender: str = "Hospes"
+    dev_outbox: bool = False

@@ -12,7 +12,7 @@ from hospes.base.secrets import digest
 from hospes.capabilities import access, guests, workspaces
 from hospes.cli import demo as demo_workspace
 from hospes.cli import doctor as examination
-from hospes.cli import serving, tokens
+from hospes.cli import mail, serving, tokens
 from hospes.cli.session import DataDir, Json, say, secret_key, settings_for, show, told, with_house
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(workspace_app, name="workspace")
 app.add_typer(keys_app, name="keys")
 app.add_typer(guests_app, name="guests")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(mail.app, name="mail")
 
 _ACTOR = Actor("cli", "Command line")
 

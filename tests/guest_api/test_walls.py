@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hospes.capabilities import promotions
+from hospes.capabilities import messaging, promotions
 from hospes.doors import guest_api
 from tests.living import Api, Home, Receiver
 
@@ -20,8 +20,11 @@ async def _theirs(other: Api, receiver: Receiver) -> dict[str, str]:
     async with other.begin() as tx:
         promotion = await promotions.definitions.create(tx, promotions.Terms(name="Theirs", kind="free_item"))
         await promotions.definitions.activate(tx, promotion)
+        draft = messaging.outbox.Draft(channel="email", purpose="transactional", address="a@example.com", text="Hello")
+        message = await messaging.outbox.put(tx, draft)
     return {
         "promotion_id": str(promotion),
+        "request_id": str(message),
         "guest_id": str(guest["id"]),
         "webhook_id": str(webhook["id"]),
         "delivery_ref": delivery["id"],

@@ -159,6 +159,9 @@ class Courier:
         """As `Job.waiting`."""
         return await outbox.waiting(self._database)
 
+    async def check(self) -> None:
+        """As `Job.check`: every endpoint is somebody else's, and tells when it is sent something."""
+
     async def settle(self) -> None:
         """Wait until everything started is sent and written down."""
         while self._tasks or self._recording:

@@ -34,6 +34,7 @@ _ERRORS = {
         "The key's limit a minute or the month's quota is used up.",
         {"detail": "Rate limit exceeded for this API key"},
     ),
+    502: ("A service that the server needs does not answer.", {"detail": "Email provider error"}),
     503: (
         "The server cannot answer at the moment. Try again after the seconds in `Retry-After`.",
         {"detail": "The database did not answer in time. Try again in a moment."},

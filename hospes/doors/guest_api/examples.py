@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hospes.doors.guest_api import analytics, loyalty, promotions, shapes
+from hospes.doors.guest_api import analytics, communication, loyalty, promotions, shapes
 
 _AT = "2026-06-20T12:00:00+00:00"
 
@@ -165,6 +165,18 @@ ANSWERS: Mapping[type, Any] = {
         "note": "Birthday bonus",
         "idempotency_key": "adj-001",
         "created_at": _AT,
+    },
+    communication.QueuedOut: {"request_id": 1001, "status": "queued"},
+    communication.MessageOut: {
+        "request_id": 1001,
+        "guest_id": 42,
+        "channel": "email",
+        "template_slug": "welcome_email",
+        "status": "delivered",
+        "error": None,
+        "queued_at": _AT,
+        "sent_at": "2026-06-20T12:00:02+00:00",
+        "delivered_at": "2026-06-20T12:00:05+00:00",
     },
     analytics.GuestFigures: {
         "total": 1200,

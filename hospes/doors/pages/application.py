@@ -12,7 +12,7 @@ import structlog
 
 from hospes.base import ids, metrics
 from hospes.base.errors import Busy, Conflict, Exhausted, Forbidden, HospesError, Invalid, NotFound
-from hospes.doors.pages import languages
+from hospes.doors.pages import languages, unsubscribing
 from hospes.doors.pages.rendering import render
 from hospes.doors.pages.visits import Handler, Page, Redirect, Services, Visit
 from hospes.web.requests import Receive, Refusal, Request, Scope, Send
@@ -24,7 +24,7 @@ LIMIT = 300
 _MOST_FIELDS = 60
 _LONGEST_VALUE = 4000
 
-ROUTES: Sequence[tuple[str, Handler]] = []
+ROUTES: Sequence[tuple[str, Handler]] = [("/u/{token}", unsubscribing.show)]
 
 _STATUSES: Mapping[type[HospesError], int] = {
     NotFound: 404,
@@ -97,6 +97,9 @@ class Pages:
 async def _form(request: Request) -> dict[str, str]:
     """Raises Refusal 415 for another kind of body, 400 for one that is not a form."""
     kind = (request.header(b"content-type") or "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        # Mail programs may unsubscribe so (RFC 8058 section 3.2); what they send says nothing more.
+        return {}
     if kind != "application/x-www-form-urlencoded":
         raise Refusal(415, "Send the form as application/x-www-form-urlencoded.")
     return _pairs(await request.body())

@@ -15,6 +15,7 @@ from hospes.base.errors import (
     Invalid,
     Misconfigured,
     NotFound,
+    ProviderFailed,
 )
 from hospes.web.decode import Fault
 from hospes.web.requests import Refusal
@@ -27,6 +28,7 @@ STATUSES: dict[type[HospesError], int] = {
     Forbidden: 403,
     Exhausted: 409,
     Busy: 503,
+    ProviderFailed: 502,
     Misconfigured: 500,
     HospesError: 500,
 }

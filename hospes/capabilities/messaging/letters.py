@@ -1,0 +1,64 @@
+"""What leaves the house, and what comes of it: the interface that every way out implements."""
+
+from datetime import datetime
+from typing import Literal, Protocol
+
+import msgspec
+
+from hospes.base.secrets import Vault, same
+
+Outcome = Literal["sent", "delivered", "bounced", "refused", "later", "down", "unknown"]
+
+_MARK = "message"
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """One message for one address. `mark` names it to the world and cannot be guessed."""
+
+    mark: str
+    sender: str
+    to: str
+    subject: str | None
+    html: str | None
+    text: str
+    unsubscribe_url: str | None
+    written_at: datetime
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What came of an attempt, and what the other side said.
+
+    `bounced`: the address does not exist. `refused`: the message will never be taken. `later`: not
+    now. `down`: nobody answers, for no message. `unknown`: the line was cut after the message was
+    handed over, so it may have been taken.
+    """
+
+    outcome: Outcome
+    says: str = ""
+
+
+class Carrier(Protocol):
+    """A way out for one channel. Never raises for what the network does."""
+
+    async def send(self, letter: Letter) -> Receipt: ...
+
+    async def check(self) -> Receipt:
+        """Whether the other side answers: `sent` or `down`."""
+        ...
+
+
+def mark(vault: Vault, workspace_id: int, message_id: int) -> str:
+    """What the world calls a message: in its Message-ID, and in the address that bounces come to."""
+    name = f"{workspace_id}.{message_id}"
+    return f"{name}.{vault.mark(name, _MARK)}"
+
+
+def marked(vault: Vault, text: str) -> tuple[int, int] | None:
+    """The workspace and the message that a mark names; None for one that is not ours."""
+    name, _, given = text.lower().rpartition(".")
+    workspace_id, _, message_id = name.partition(".")
+    if not (workspace_id.isdecimal() and message_id.isdecimal() and text.isascii() and len(text) < 64):
+        return None
+    if not same(vault.mark(name, _MARK).encode(), given.encode()):
+        return None
+    return int(workspace_id), int(message_id)

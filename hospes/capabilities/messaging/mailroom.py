@@ -1,0 +1,216 @@
+"""The job that sends: takes a few messages at a time, sends them at once, writes down what came of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+
+from hospes.base import ids, metrics
+from hospes.base.clock import Clock
+from hospes.base.db import Actor, Database, Tx, columns, sql
+from hospes.base.secrets import Vault
+from hospes.capabilities import events
+from hospes.capabilities.messaging import letters, outbox, sending, suppressions
+from hospes.capabilities.messaging.happenings import MessageBounced, MessageFailed
+from hospes.capabilities.messaging.letters import Carrier, Letter, Receipt
+from hospes.capabilities.messaging.outbox import Claimed, Left
+from hospes.capabilities.messaging.templates import MARKETING
+
+# What one workspace has in hand: so many lots, each of so many messages.
+_LOTS = 2
+_LOT = 16
+_FIRST_RETRY = timedelta(minutes=1)
+_LONGEST_RETRY = timedelta(hours=4)
+_GIVE_UP = timedelta(hours=48)
+# While nobody answers, one try a workspace each so many seconds.
+_DOWN_SECONDS = 5.0
+
+_ACTOR = Actor("worker", "messages")
+_STATUSES = {"sent": "sent", "delivered": "delivered", "bounced": "bounced"}
+
+log = structlog.get_logger()
+
+
+class _Done(msgspec.Struct, frozen=True):
+    """A finished attempt, ready to be written down."""
+
+    message: Claimed
+    status: str
+    error: str | None
+    due_at: datetime | None
+
+
+class Mailroom:
+    """The job `messages`: one a worker process."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        carriers: Mapping[str, Carrier],
+        *,
+        instant: Callable[[int], Awaitable[datetime]],
+        name: str,
+        public_url: str,
+    ) -> None:
+        """`carriers` by channel; `name` as `Courier`'s: no two that live at once share it."""
+        self._database = database
+        self._vault = vault
+        self._clock = clock
+        self._carriers = carriers
+        self._instant = instant
+        self._name = name
+        self._public_url = public_url
+        self._down_until: dict[str, float] = {}
+
+    async def run(self, workspace_id: int) -> datetime | None:
+        """Send everything due in a workspace; returns when the next falls due, None when nothing waits."""
+        await self._give_up_left_behind(workspace_id)
+        await asyncio.gather(*(self._send_lots(workspace_id) for _ in range(_LOTS)))
+        reader = self._database.reader(workspace_id, now=self._clock.now(), actor=_ACTOR)
+        return await reader.value(outbox.NEXT_DUE)  # type: ignore[no-any-return]
+
+    async def waiting(self) -> list[int]:
+        """As `Job.waiting`."""
+        return await outbox.waiting(self._database, self._clock.now())
+
+    async def settle(self) -> None:
+        """As `Job.settle`: nothing outlives `run`."""
+
+    async def take_over(self) -> None:
+        """Close what an earlier worker of this name had in hand when it died."""
+        for workspace_id in [row[0] for row in await self._database.fetch(HELD_BY, self._name)]:
+            await self._give_up_left_behind(workspace_id, by=self._name)
+
+    async def check(self) -> None:
+        """Ask the mail server whether it answers, so that callers are told at once when it does not."""
+        if "email" in self._carriers:
+            receipt = await self._carriers["email"].check()
+            await self._note_mail(is_down=receipt.outcome == "down")
+
+    async def _send_lots(self, workspace_id: int) -> None:
+        while channels := self._open_channels():
+            now = await self._instant(workspace_id)
+            reader = self._database.reader(workspace_id, now=now, actor=_ACTOR)
+            lot = await outbox.claim(reader, channels, by=self._name, house_now=self._clock.now(), most=_LOT)
+            if not lot:
+                return
+            receipts = await asyncio.gather(*(self._attempt(workspace_id, message, now) for message in lot))
+            await self._record(workspace_id, list(zip(lot, receipts, strict=True)))
+
+    def _open_channels(self) -> list[str]:
+        now = self._clock.monotonic()
+        return [channel for channel in self._carriers if self._down_until.get(channel, 0.0) <= now]
+
+    async def _attempt(self, workspace_id: int, message: Claimed, now: datetime) -> Receipt:
+        if message.is_suppressed:
+            return Receipt("refused", "The address does not take messages.")
+        if message.purpose == MARKETING and not message.is_consented:
+            return Receipt("refused", "The guest takes no marketing any more.")
+        try:
+            return await self._carriers[message.channel].send(self._letter(workspace_id, message, now))
+        except Exception as error:  # noqa: BLE001 (one message must not take the others along)
+            log.error("messages.attempt_failed", error=type(error).__name__, message=message.id)
+            return Receipt("refused", f"It could not be written: {type(error).__name__}.")
+
+    def _letter(self, workspace_id: int, message: Claimed, now: datetime) -> Letter:
+        unsubscribe = None
+        if message.purpose == MARKETING and message.guest_id is not None:
+            reader = self._database.reader(workspace_id, now=now, actor=_ACTOR)
+            unsubscribe = sending.unsubscribe_url(
+                reader, message.guest_id, vault=self._vault, public_url=self._public_url
+            )
+        return Letter(
+            letters.mark(self._vault, workspace_id, message.id),
+            message.business,
+            message.address,
+            message.subject,
+            message.html,
+            message.text,
+            unsubscribe,
+            now,
+        )
+
+    async def _record(self, workspace_id: int, tried: list[tuple[Claimed, Receipt]]) -> None:
+        now = await self._instant(workspace_id)
+        done = [_done(message, receipt, now) for message, receipt in tried]
+        for message, receipt in tried:
+            metrics.MESSAGES.labels(message.channel, receipt.outcome).inc()
+        await self._note_down(tried)
+        ended = [one for one in done if one.status in ("bounced", "failed")]
+        values = columns([(one.message.id, one.status, one.error, one.due_at) for one in done], 4)
+        if not ended:
+            await self._database.execute(RECORD, workspace_id, *values, now)
+            return
+        async with self._database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
+            await tx.run(RECORD, *values, now)
+            for one in ended:
+                await note_end(tx, one.message, one.status, one.error or "")
+
+    async def _note_down(self, tried: list[tuple[Claimed, Receipt]]) -> None:
+        for channel in self._carriers:
+            outcomes = {receipt.outcome for message, receipt in tried if message.channel == channel}
+            if outcomes and outcomes <= {"down"}:
+                self._down_until[channel] = self._clock.monotonic() + _DOWN_SECONDS
+                if channel == "email":
+                    await self._note_mail(is_down=True)
+
+    async def _note_mail(self, *, is_down: bool) -> None:
+        if await self._database.execute(NOTE_MAIL, self._clock.now() if is_down else None) != "UPDATE 0":
+            log.warning("mail.down" if is_down else "mail.answers_again")
+
+    async def _give_up_left_behind(self, workspace_id: int, *, by: str | None = None) -> None:
+        now = await self._instant(workspace_id)
+        async with self._database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
+            for left in await outbox.left_behind(tx, self._clock.now(), by=by):
+                says = "The server stopped while sending: the message may have arrived. It is not sent again."
+                await tx.run(RECORD, [left.id], ["failed"], [says], [None], now)
+                await note_end(tx, left, "failed", says)
+
+
+HELD_BY = sql(
+    "SELECT DISTINCT workspace_id FROM messages WHERE claimed_by = $1",
+    across="asks which workspaces a worker that died worked for",
+)
+NOTE_MAIL = sql(
+    "UPDATE installation SET mail_down_since = $1 WHERE (mail_down_since IS NULL) <> ($1::timestamptz IS NULL)",
+    across="one mail server serves the house",
+)
+RECORD = sql("""
+    UPDATE messages m
+       SET status = o.status,
+           error = o.error,
+           due_at = o.due_at,
+           sent_at = CASE WHEN o.status IN ('sent', 'delivered') THEN $6::timestamptz END,
+           delivered_at = CASE WHEN o.status = 'delivered' THEN $6::timestamptz END,
+           failed_at = CASE WHEN o.status IN ('bounced', 'failed') THEN $6::timestamptz END,
+           claimed_by = NULL,
+           claimed_at = NULL
+      FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[]) AS o (id, status, error, due_at)
+     WHERE m.workspace_id = $1 AND m.id = o.id
+""")
+
+
+def _done(message: Claimed, receipt: Receipt, now: datetime) -> _Done:
+    status, says = _STATUSES.get(receipt.outcome), receipt.says[:500] or None
+    if status is not None:
+        return _Done(message, status, says if status == "bounced" else None, None)
+    if receipt.outcome in ("later", "down") and now - message.queued_at < _GIVE_UP:
+        wait = min(_FIRST_RETRY * 2 ** min(message.attempts - 1, 10), _LONGEST_RETRY)
+        return _Done(message, "queued", says, now + wait * (0.75 + ids.fraction() / 2))
+    return _Done(message, "failed", says, None)
+
+
+async def note_end(tx: Tx, message: Claimed | Left, status: str, reason: str) -> None:
+    """Tell the log that a message bounced or failed; an address that bounced gets nothing more."""
+    if status == "bounced":
+        await suppressions.add(tx, message.channel, message.address, reason=reason)
+    if message.guest_id is None:
+        return
+    kind = MessageBounced if status == "bounced" else MessageFailed
+    await events.record(
+        tx, kind(guest_id=message.guest_id, request_id=message.id, channel=message.channel, reason=reason)
+    )

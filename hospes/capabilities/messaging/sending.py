@@ -1,0 +1,141 @@
+"""Sending a template to a guest. Contract 12.1."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from hospes.base.db import Reader, Tx, sql
+from hospes.base.errors import Conflict, Invalid, ProviderFailed
+from hospes.base.secrets import Unreadable, Vault
+from hospes.capabilities import events, guests
+from hospes.capabilities.messaging import outbox, rendering, suppressions, templates
+from hospes.capabilities.messaging.happenings import MessageQueued
+from hospes.capabilities.messaging.templates import MARKETING, Content, Template
+
+UNSUBSCRIBE = "unsubscribe"
+
+
+class Rendered(msgspec.Struct, frozen=True):
+    subject: str
+    html: str
+    text: str
+
+
+class _House(msgspec.Struct, frozen=True):
+    business: str
+    mail_down_since: datetime | None
+
+
+HOUSE = sql(
+    """
+    SELECT w.name AS business, i.mail_down_since
+      FROM workspaces w
+      LEFT JOIN installation i ON true
+     WHERE w.id = $1
+    """,
+    across="reads the workspace's own row, and the installation's",
+)
+
+
+async def send(tx: Tx, guest_id: int, slug: str, variables: Mapping[str, Any], *, vault: Vault, public_url: str) -> int:
+    """Send a template to a guest's email address; returns the message's id.
+
+    Raises NotFound for guest or template, Conflict when the guest has no address or gave no consent,
+    Invalid for a missing variable, ProviderFailed when the mail server is known not to answer.
+    """
+    guest = await guests.get(tx, guest_id)
+    template = await templates.find(tx, slug)
+    house = await tx.find(_House, HOUSE)
+    if guest.email is None:
+        raise Conflict("Guest has no email address")
+    if template.purpose == MARKETING and not guest.marketing_consent:
+        raise Conflict("Guest has not given marketing consent")
+    if await suppressions.holds(tx, "email", guest.email):
+        raise Conflict("The guest's email address does not take messages: an earlier one bounced or was complained of")
+    if house is None or house.mail_down_since is not None:
+        raise ProviderFailed("Email provider error")
+    unsubscribe = unsubscribe_url(tx, guest.id, vault=vault, public_url=public_url)
+    rendered = render(template, guest, house.business, variables, unsubscribe)
+    message_id = await outbox.put(
+        tx,
+        outbox.Draft(
+            channel="email",
+            purpose=template.purpose,
+            address=guest.email,
+            subject=rendered.subject,
+            html=rendered.html,
+            text=rendered.text,
+            guest_id=guest.id,
+            template_slug=template.slug,
+        ),
+    )
+    await events.record(
+        tx, MessageQueued(guest_id=guest.id, request_id=message_id, channel="email", template=template.slug)
+    )
+    return message_id
+
+
+async def preview(
+    reader: Reader,
+    template: Template,
+    guest: guests.Guest | None,
+    variables: Mapping[str, Any],
+    *,
+    vault: Vault,
+    public_url: str,
+) -> Rendered:
+    """What a guest would get, or nobody in particular. Raises Invalid for a missing variable."""
+    house = await reader.find(_House, HOUSE)
+    unsubscribe = unsubscribe_url(reader, guest.id if guest else 0, vault=vault, public_url=public_url)
+    return render(template, guest, house.business if house else "", variables, unsubscribe)
+
+
+def render(
+    template: Template | Content,
+    guest: guests.Guest | None,
+    business: str,
+    variables: Mapping[str, Any],
+    unsubscribe: str,
+) -> Rendered:
+    """The template with its places filled. Raises Invalid for a declared variable that is not given."""
+    for name in template.variables:
+        if variables.get(name) is None:
+            raise Invalid(f"Missing template variable: {name}", field="variables")
+    facts = {**variables, "guest": _facts(guest), "business": {"name": business}, "unsubscribe_url": unsubscribe}
+    subject = rendering.render(template.subject, facts, field="subject")
+    return Rendered(
+        # One line: whatever a variable holds, a header cannot be added (RFC 5322 section 2.2).
+        " ".join("".join(char if char.isprintable() else " " for char in subject).split())[:500],
+        rendering.render(template.html, facts, is_html=True, field="html"),
+        rendering.render(template.text, facts, field="text"),
+    )
+
+
+def _facts(guest: guests.Guest | None) -> dict[str, Any]:
+    if guest is None:
+        return {"name": "", "first_name": "", "email": "", "phone": "", "is_vip": False, "tags": [], "attributes": {}}
+    return {
+        "name": guest.name or "",
+        "first_name": (guest.name or "").partition(" ")[0],
+        "email": guest.email or "",
+        "phone": guest.phone or "",
+        "is_vip": guest.is_vip,
+        "tags": list(guest.tags),
+        "attributes": dict(guest.attributes),
+    }
+
+
+def unsubscribe_url(reader: Reader, guest_id: int, *, vault: Vault, public_url: str) -> str:
+    """Where the guest takes consent back; the link has no end, as a mail has none (RFC 8058)."""
+    return f"{public_url}/u/{vault.sign({'w': reader.workspace_id, 'g': guest_id}, UNSUBSCRIBE)}"
+
+
+def unsubscribed(vault: Vault, token: str) -> tuple[int, int]:
+    """The workspace and the guest that an unsubscribe link names. Raises Unreadable."""
+    claims = vault.signed(token, UNSUBSCRIBE)
+    workspace_id, guest_id = claims.get("w"), claims.get("g")
+    if not isinstance(workspace_id, int) or not isinstance(guest_id, int):
+        raise Unreadable
+    return workspace_id, guest_id

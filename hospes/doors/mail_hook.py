@@ -1,0 +1,107 @@
+"""What mail servers and providers tell: bounces as mail (RFC 3464), or events as JSON.
+
+The address holds a secret, `hospes mail hook` prints it. Every message names itself by a mark that
+only we can make, so a forged notification finds nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from hospes.base.db import Actor, Database
+from hospes.base.errors import Busy
+from hospes.base.secrets import Vault, same
+from hospes.capabilities.messaging import feedback, letters
+from hospes.capabilities.messaging.feedback import Told, Verdict
+
+_MOST_BYTES = 2 * 1024 * 1024
+_ACTOR = Actor("mail", "Mail hook")
+_WORDS: dict[str, Verdict] = {
+    "delivered": "delivered",
+    "bounced": "bounced",
+    "bounce": "bounced",
+    "failed": "bounced",
+    "complained": "complained",
+    "spamreport": "complained",
+}
+
+
+def secret(vault: Vault) -> str:
+    """The last part of the hook's address."""
+    return vault.mark("mail", "hook")
+
+
+class MailHook:
+    """ASGI application for `/hooks/mail/{token}`."""
+
+    def __init__(self, database: Database, vault: Vault, instant: Callable[[int], Awaitable[datetime]]) -> None:
+        self._database = database
+        self._vault = vault
+        self._instant = instant
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if not same(request.path_params["token"].encode(), secret(self._vault).encode()):
+            return PlainTextResponse("Not found.\n", 404)
+        if request.method != "POST":
+            return PlainTextResponse("POST a bounce as message/rfc822, or events as JSON.\n", 405, {"allow": "POST"})
+        raw = b""
+        async for part in request.stream():
+            raw += part
+            if len(raw) > _MOST_BYTES:
+                return PlainTextResponse("The message is too large: 2 MiB at most.\n", 413)
+        try:
+            noted = [await self.note(one) for one in self.read(raw, request.headers.get("content-type", ""))]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return PlainTextResponse("The body is not JSON of a known form.\n", 400)
+        except Busy:
+            return PlainTextResponse("Busy. Send it again.\n", 503, {"retry-after": "5"})
+        return PlainTextResponse(f"{sum(noted)} noted.\n")
+
+    def read(self, raw: bytes, content_type: str) -> Sequence[Told]:
+        """What a request says. Raises msgspec.DecodeError."""
+        if "json" in content_type:
+            return [told for event in _listed(msgspec.json.decode(raw)) if (told := _of_event(event))]
+        told = feedback.of_mail(raw, lambda text: letters.marked(self._vault, text) is not None)
+        return [told] if told else []
+
+    async def note(self, told: Told) -> bool:
+        """Write one thing down; whether it was ours, and news."""
+        place = letters.marked(self._vault, told.mark)
+        if place is None:
+            return False
+        workspace_id, message_id = place
+        now = await self._instant(workspace_id)
+        async with self._database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
+            return await feedback.note(tx, message_id, told)
+
+
+def _listed(document: Any) -> list[dict[str, Any]]:
+    events = document if isinstance(document, list) else [document]
+    if len(events) > 1000 or not all(isinstance(event, dict) for event in events):
+        raise msgspec.DecodeError
+    return events
+
+
+def _of_event(event: dict[str, Any]) -> Told | None:
+    """Our own form (`message_id`, `event`, `reason`), SendGrid's and Mailgun's: those that name our Message-ID."""
+    inner = event.get("event-data")
+    if isinstance(inner, dict):
+        message = inner.get("message")
+        headers = message.get("headers") if isinstance(message, dict) else None
+        found = headers.get("message-id") if isinstance(headers, dict) else None
+        if inner.get("severity") == "temporary":
+            return None
+        event = {**inner, "message_id": found}
+    verdict = _WORDS.get(str(event.get("event")))
+    name = str(event.get("message_id") or event.get("smtp-id") or "")
+    if verdict is None:
+        return None
+    return Told(name.strip("<> ").partition("@")[0], verdict, str(event.get("reason") or ""))

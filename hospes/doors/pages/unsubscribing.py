@@ -1,0 +1,32 @@
+"""`/u/{token}`: a guest takes back, or gives again, the consent to marketing. RFC 8058."""
+
+from hospes.base.errors import NotFound
+from hospes.base.secrets import Unreadable
+from hospes.capabilities import guests, messaging, workspaces
+from hospes.doors.pages.languages import LANGUAGES
+from hospes.doors.pages.visits import Brand, Page, Visit
+
+
+async def show(visit: Visit) -> Page:
+    """The question, and after the answer what it led to. A mail program's one click is a POST."""
+    try:
+        workspace_id, guest_id = messaging.unsubscribed(visit.services.vault, visit.path["token"])
+    except Unreadable:
+        raise NotFound from None
+    reader = await visit.reader(workspace_id)
+    guest = await guests.get(reader, guest_id)
+    brand = Brand((await workspaces.get(visit.services.database, workspace_id)).name)
+    key = "unsubscribe"
+    if visit.method == "POST":
+        is_wanted = visit.form.get("step") == "subscribe"
+        async with visit.begin(workspace_id) as tx:
+            changes = guests.Changes(marketing_consent=is_wanted)
+            await guests.update(tx, guest_id, changes, evidence="unsubscribe link")
+        key = "subscribed" if is_wanted else "unsubscribed"
+    facts = {
+        "key": key,
+        "email": guest.email or "",
+        "address": f"/u/{visit.path['token']}",
+        "all_languages": LANGUAGES,
+    }
+    return Page("unsubscribe.html", facts, brand)

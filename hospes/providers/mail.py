@@ -1,0 +1,105 @@
+"""Letters as mail: RFC 5322 headers, text and HTML, one-click unsubscribing, DKIM."""
+
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+import dkim
+import msgspec
+
+from hospes.base.errors import Misconfigured
+from hospes.capabilities.messaging import Letter
+
+_POLICY = policy.SMTP.clone(cte_type="7bit")
+_SIGNED = [b"from", b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type"]
+_UNSUBSCRIBING = [b"list-unsubscribe", b"list-unsubscribe-post"]
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """A letter ready for SMTP: where it comes from and goes to on the envelope, and its bytes."""
+
+    sender: str
+    recipient: str
+    raw: bytes
+
+
+class Dkim(msgspec.Struct, frozen=True):
+    """A key that mail is signed with (RFC 6376); `private_key` is PEM."""
+
+    selector: str
+    domain: str
+    private_key: bytes
+
+
+class MailWriter:
+    """Writes letters as mail from one address."""
+
+    def __init__(self, sender: str, *, bounces: str | None = None, dkim_key: Dkim | None = None) -> None:
+        """`bounces` is where mail comes back to; each message gets an address of its own from it.
+
+        Raises Misconfigured.
+        """
+        self._sender = _address(sender, "HOSPES_MAIL_FROM")
+        self._bounces = _address(bounces, "HOSPES_BOUNCE_ADDRESS") if bounces else None
+        self._dkim = dkim_key
+        if dkim_key:
+            self._sign(b"From: a@example.com\r\n\r\n.", [b"from"])
+
+    def write(self, letter: Letter) -> Mail:
+        """The letter as mail. Raises ValueError for what no header can hold."""
+        mail = EmailMessage(policy=_POLICY)
+        local, _, domain = letter.to.rpartition("@")
+        mail["From"] = Address(_printable(letter.sender), self._sender.username, self._sender.domain)
+        mail["To"] = Address("", local, domain)
+        mail["Subject"] = _printable(letter.subject or "")
+        mail["Date"] = format_datetime(letter.written_at)
+        mail["Message-ID"] = f"<{letter.mark}@{self._sender.domain}>"
+        # Answering machines keep quiet (RFC 3834).
+        mail["Auto-Submitted"] = "auto-generated"
+        signed = list(_SIGNED)
+        if letter.unsubscribe_url:
+            mail["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
+            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+            signed += _UNSUBSCRIBING
+        mail.set_content(letter.text)
+        if letter.html:
+            mail.add_alternative(letter.html, subtype="html")
+        raw = mail.as_bytes()
+        return Mail(self._return_path(letter.mark), letter.to, self._sign(raw, signed) + raw)
+
+    def _return_path(self, mark: str) -> str:
+        if self._bounces is None:
+            return self._sender.addr_spec
+        return f"{self._bounces.username}+{mark}@{self._bounces.domain}"
+
+    def _sign(self, raw: bytes, signed: list[bytes]) -> bytes:
+        if self._dkim is None:
+            return b""
+        try:
+            header: bytes = dkim.sign(
+                raw,
+                self._dkim.selector.encode(),
+                self._dkim.domain.encode(),
+                self._dkim.private_key,
+                canonicalize=(b"relaxed", b"relaxed"),
+                include_headers=signed,
+            )
+        except (dkim.DKIMException, ValueError, TypeError) as error:
+            raise Misconfigured(f"Mail cannot be signed with the DKIM key: {type(error).__name__}.") from None
+        return header
+
+
+def _address(text: str, setting: str) -> Address:
+    try:
+        address = Address(addr_spec=text.strip())
+    except (ValueError, IndexError):
+        address = Address()
+    if not (address.username and address.domain and text.isascii()):
+        raise Misconfigured(f"{setting} is an email address, such as hello@example.com.")
+    return address
+
+
+def _printable(text: str) -> str:
+    # An encoded word would be decoded, with whatever line ends it hides (RFC 2047 section 2).
+    return "".join(char if char.isprintable() else " " for char in text).replace("=?", "= ?")

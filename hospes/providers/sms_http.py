@@ -1,0 +1,39 @@
+"""Text messages over a provider's HTTP API: one POST of JSON a message."""
+
+import msgspec
+
+from hospes.base.errors import Misconfigured
+from hospes.capabilities.messaging import Letter, Receipt
+from hospes.capabilities.webhooks import Sender
+
+
+class SmsHttp:
+    """A `Carrier` for text messages: `{"to", "from", "text", "reference"}`, with a bearer token."""
+
+    def __init__(self, url: str, sender: Sender, *, token: str | None, sender_name: str) -> None:
+        """Raises Misconfigured."""
+        if not url.startswith(("https://", "http://")):
+            raise Misconfigured("HOSPES_SMS_URL is the address of your provider's API, beginning with https://.")
+        self._url = url
+        self._sender = sender
+        self._name = sender_name
+        self._headers = {"Content-Type": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+
+    async def send(self, letter: Letter) -> Receipt:
+        """As `Carrier.send`."""
+        body = {"to": letter.to, "from": self._name, "text": letter.text, "reference": letter.mark}
+        answer = await self._sender.post(self._url, body=msgspec.json.encode(body), headers=self._headers)
+        if answer.status is None:
+            # The provider takes a `reference` it knows already as the same message, so this may be tried again.
+            return Receipt("down", f"The text message provider does not answer: {answer.error}.")
+        if 200 <= answer.status < 300:
+            return Receipt("sent")
+        if answer.status == 429 or answer.status >= 500:
+            return Receipt("later", f"HTTP {answer.status}")
+        return Receipt("refused", f"HTTP {answer.status}")
+
+    async def check(self) -> Receipt:
+        """As `Carrier.check`: asking would cost a message, so only sending tells."""
+        return Receipt("sent")
