@@ -19,8 +19,19 @@ from hospes.base.jobs import Chore, Job, Worker
 from hospes.base.secrets import Unreadable, Vault, same
 from hospes.base.settings import Settings
 from hospes.base.signals import Signals
-from hospes.capabilities import access, analytics, events, guests, loyalty, messaging, webhooks, workspaces
-from hospes.doors import dev_outbox, guest_api, mail_hook, pages, workspace_api
+from hospes.capabilities import (
+    access,
+    analytics,
+    events,
+    guests,
+    loyalty,
+    messaging,
+    wallet,
+    webhooks,
+    wifi,
+    workspaces,
+)
+from hospes.doors import dev_outbox, guest_api, mail_hook, pages, radius, workspace_api
 from hospes.providers import message_folder, ways_out
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
@@ -153,6 +164,8 @@ class House:
             Chore("idempotency.sweep", 3600, self._sweep_keys),
             Chore("analytics.fold", 3600, self._fold_days),
             Chore("loyalty.expiry", 60, self._expire_points),
+            Chore("wifi.visits", 30, self._end_visits),
+            Chore("wallet.sweep", 3600, self._sweep_codes),
             *(Chore(f"{name}.check", 15, job.check) for name, job in jobs.items()),
         ]
 
@@ -176,6 +189,28 @@ class House:
             for guest_id, lots in ended.items():
                 async with self.database.begin(workspace_id, now=now, actor=_CHORES) as tx:
                     await loyalty.ledger.write_off(tx, guest_id, lots)
+
+    async def _end_visits(self) -> None:
+        for workspace_id in await wifi.visits.with_open(self.database):
+            await self.end_visits(workspace_id)
+
+    async def end_visits(self, workspace_id: int) -> None:
+        """Close sessions that went silent, and visits that nobody came back to."""
+        now = await self.instant(workspace_id)
+        gap = wifi.Settings().gap_minutes
+        async with self.database.begin(workspace_id, now=now, actor=_CHORES) as tx:
+            await wifi.sessions.close_silent(tx)
+        ended = 1
+        while ended:
+            async with self.database.begin(workspace_id, now=now, actor=_CHORES) as tx:
+                ended = await wifi.visits.end_over(tx, gap_minutes=gap)
+
+    async def _sweep_codes(self) -> None:
+        for workspace in await workspaces.list_all(self.database):
+            now = await self.instant(workspace.id)
+            async with self.database.begin(workspace.id, now=now, actor=_CHORES) as tx:
+                await wallet.codes.sweep(tx)
+                await messaging.codes.sweep(tx)
 
     async def _fold_days(self) -> None:
         for workspace in await workspaces.list_all(self.database):
@@ -201,6 +236,7 @@ class House:
             Route("/metrics", self._metrics),
             Mount("/assets", assets),
             Route("/hooks/mail/{token}", mail_hook.MailHook(self.database, self.vault, self.instant)),
+            Route("/radius/v1/{step:str}", radius.Radius(self.database, self.keyrings[1], self.instant)),
         ]
         if self.settings.dev_outbox:
             folder = ways_out.folder(self.settings)

@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Tokens of the Workspace API.")
 @app.command("create")
 def create(
     workspace_id: Annotated[int, typer.Argument(help="Whose token it is.")],
-    role: Annotated[str, typer.Option(help=f"One of: {', '.join(access.staff_tokens.ROLES)}.")] = "manager",
+    role: Annotated[str, typer.Option(help=f"One of: {', '.join(access.staff_tokens.CHOICES)}.")] = "manager",
     name: Annotated[str, typer.Option(help="Shown in lists and as who acted.")] = "Automation",
     data_dir: DataDir = None,
     as_json: Json = False,

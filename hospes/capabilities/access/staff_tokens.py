@@ -14,6 +14,9 @@ _LENGTH = 32
 
 # Each role may do what the ones before it may.
 ROLES = ("staff", "manager", "owner")
+# What a RADIUS server has; it may do nothing of the Workspace API.
+NETWORK = "network"
+CHOICES = (*ROLES, NETWORK)
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -61,8 +64,8 @@ async def create(
     """Make a token. Only the demo brings its own `secret`. Raises Invalid for a name or role."""
     if not 1 <= len(name.strip()) <= 100:
         raise Invalid("A token's name has 1 to 100 characters.", field="name")
-    if role not in ROLES:
-        raise Invalid(f"There is no role {role!r}. Choose one of: {', '.join(ROLES)}.", field="role")
+    if role not in CHOICES:
+        raise Invalid(f"There is no role {role!r}. Choose one of: {', '.join(CHOICES)}.", field="role")
     secret = secret or ids.token(PREFIX, _LENGTH)
     hint = secret[: len(PREFIX) + 4]
     row = await database.fetchrow(CREATE, workspace_id, name.strip(), digest(secret), hint, role, now)
@@ -138,6 +141,6 @@ async def find(database: Database, hashed: bytes) -> Member | None:
         workspace_id=found.workspace_id,
         actor=Actor("workspace_api", f"Token: {found.name}"),
         credential=f"token:{found.id}",
-        roles=frozenset(ROLES[: ROLES.index(found.role) + 1]),
+        roles=frozenset({NETWORK} if found.role == NETWORK else ROLES[: ROLES.index(found.role) + 1]),
         is_sandbox=found.is_sandbox,
     )

@@ -1,7 +1,9 @@
 """Guests: who they are, what they agreed to, what is said of them, what happened to them."""
 
 from hospes.capabilities.guests import consents, counts, marks, notes, tags
+from hospes.capabilities.guests.folding import email as checked_email
 from hospes.capabilities.guests.folding import fold
+from hospes.capabilities.guests.folding import phone as checked_phone
 from hospes.capabilities.guests.happenings import (
     GuestCreated,
     GuestMerged,
@@ -13,7 +15,7 @@ from hospes.capabilities.guests.happenings import (
 )
 from hospes.capabilities.guests.listing import Page, Wanted, list_page
 from hospes.capabilities.guests.merging import family, hold, merge, unmerge
-from hospes.capabilities.guests.profile import COLUMNS, Changes, Guest, Profile, create, get, update
+from hospes.capabilities.guests.profile import COLUMNS, Changes, Guest, Profile, create, get, known_by, seen, update
 
 __all__ = [
     "COLUMNS",
@@ -29,6 +31,8 @@ __all__ = [
     "TagAdded",
     "TagRemoved",
     "Wanted",
+    "checked_email",
+    "checked_phone",
     "consents",
     "counts",
     "create",
@@ -36,10 +40,12 @@ __all__ = [
     "fold",
     "get",
     "hold",
+    "known_by",
     "list_page",
     "marks",
     "merge",
     "notes",
+    "seen",
     "tags",
     "unmerge",
     "update",

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from hospes.base.db import Reader, sql
+from hospes.base.db import Reader, Tx, sql
 from hospes.capabilities.guests import merging
 
 
@@ -18,6 +18,17 @@ class Consent(msgspec.Struct, frozen=True):
     evidence: str
     position: int
     recorded_at: datetime
+
+
+CONFIRM = sql("""
+    INSERT INTO consents (workspace_id, guest_id, channel, is_granted, words, door, evidence, position, recorded_at)
+    VALUES ($1, $2, $3, true, $4, $5, $6, $7, $8)
+""")
+
+
+async def confirm(tx: Tx, guest_id: int, channel: str, *, words: str, evidence: str, position: int) -> None:
+    """A guest who had agreed agrees once more, to these words; `position` is the event's with which it came."""
+    await tx.run(CONFIRM, guest_id, channel, words, tx.actor.door, evidence, position, tx.now)
 
 
 HISTORY = sql("""

@@ -128,8 +128,10 @@ class _Born(msgspec.Struct, frozen=True):
     taken_by: int | None
 
 
-async def create(tx: Tx, profile: Profile, *, evidence: str, guest_id: int | None = None) -> int:
-    """Make a guest; returns its id. `evidence` says what the facts rest on.
+async def create(
+    tx: Tx, profile: Profile, *, evidence: str, words: str | None = None, guest_id: int | None = None
+) -> int:
+    """Make a guest; returns its id. `evidence` says what the facts rest on, `words` what a consent was given to.
 
     Only the demo chooses ids, from the range below 10,001 that is kept for it.
 
@@ -186,6 +188,7 @@ async def create(tx: Tx, profile: Profile, *, evidence: str, guest_id: int | Non
         consent=profile.marketing_consent,
         counted=dict.fromkeys(groups, 1),
         evidence=evidence,
+        words=words,
     )
     if profile.tags:
         await tags.replace(tx, row.id, profile.tags, location_id=profile.location_id)
@@ -206,8 +209,8 @@ STATE = sql("""
         SELECT $1, $2, field, $5, value::jsonb, $3, $4, $6
           FROM unnest($9::text[], $10::text[]) AS fact (field, value)
     ), agreed AS (
-        INSERT INTO consents (workspace_id, guest_id, channel, is_granted, door, evidence, position, recorded_at)
-        SELECT $1, $2, 'marketing', $11, $3, $4, $5, $6
+        INSERT INTO consents (workspace_id, guest_id, channel, is_granted, words, door, evidence, position, recorded_at)
+        SELECT $1, $2, 'marketing', $11, $14, $3, $4, $5, $6
          WHERE $11::boolean IS NOT NULL
     ), counted AS (
         INSERT INTO counters AS c (workspace_id, name, slot, value)
@@ -230,8 +233,9 @@ async def state(
     consent: bool | None,
     counted: dict[str, int],
     evidence: str,
+    words: str | None = None,
 ) -> None:
-    """Write identifiers, facts, a consent and counts of one event. Raises Duplicate."""
+    """Write identifiers, facts, a consent in these words and counts of one event. Raises Duplicate."""
     written = await tx.value(
         STATE,
         guest_id,
@@ -246,6 +250,7 @@ async def state(
         consent,
         list(counted),
         list(counted.values()),
+        words,
     )
     if written < len(identifiers):
         raise await _already_known(tx, guest_id, identifiers)
@@ -270,6 +275,15 @@ async def owners(reader: Reader, identifiers: list[tuple[str, str]]) -> list[Own
     return await reader.all(Owner, OWNERS, [kind for kind, _ in identifiers], [value for _, value in identifiers])
 
 
+async def known_by(
+    reader: Reader, *, email: str | None = None, phone: str | None = None, first: str | None = None
+) -> int | None:
+    """The guest who has this email or phone; `first` says which of them decides. Raises Invalid."""
+    given = _identifiers(folding.email(email) if email else None, folding.phone(phone) if phone else None)
+    found = {owner.kind: owner.guest_id for owner in await owners(reader, given)}
+    return next((found[kind] for kind in (first, "email", "phone") if kind in found), None)
+
+
 async def _already_known(tx: Tx, guest_id: int, identifiers: list[tuple[str, str]]) -> Duplicate:
     others = [owner for owner in await owners(tx, identifiers) if owner.guest_id != guest_id]
     return duplicate(others[0].kind, others[0].guest_id) if others else duplicate("email", None)
@@ -281,6 +295,18 @@ def duplicate(kind: str | None, guest_id: int | None) -> Duplicate:
     return Duplicate(f"A guest with this {what} already exists", existing_id=guest_id)
 
 
+SEEN = sql("""
+    UPDATE guests
+       SET last_seen_at = greatest(last_seen_at, $3)
+     WHERE workspace_id = $1 AND id = $2
+""")
+
+
+async def seen(tx: Tx, guest_id: int) -> None:
+    """The guest is here now."""
+    await tx.run(SEEN, guest_id, tx.now)
+
+
 UPDATE = sql("""
     UPDATE guests
        SET name = $3, email = $4, phone = $5, is_vip = $6, marketing_consent = $7, attributes = $8,
@@ -289,8 +315,10 @@ UPDATE = sql("""
 """)
 
 
-async def update(tx: Tx, guest_id: int, changes: Changes, *, evidence: str) -> Guest:
+async def update(tx: Tx, guest_id: int, changes: Changes, *, evidence: str, words: str | None = None) -> Guest:
     """Change what is given and differs; returns the guest. An empty change writes nothing.
+
+    `words` are those that a consent was given to.
 
     Raises NotFound, Duplicate, Invalid; nothing is written then. Guest API 8.4.
     """
@@ -316,7 +344,7 @@ async def update(tx: Tx, guest_id: int, changes: Changes, *, evidence: str) -> G
         location_id=before.location_id,
     )
     if differing:
-        await _restate(tx, before, after, differing, position=recorded.position, evidence=evidence)
+        await _restate(tx, before, after, differing, position=recorded.position, evidence=evidence, words=words)
     if retagged:
         await tags.replace(tx, before.id, new_tags, location_id=before.location_id)
     return await get(tx, before.id)
@@ -360,7 +388,16 @@ FORGET = sql("""
 """)
 
 
-async def _restate(tx: Tx, before: Guest, after: Guest, differing: list[str], *, position: int, evidence: str) -> None:
+async def _restate(
+    tx: Tx,
+    before: Guest,
+    after: Guest,
+    differing: list[str],
+    *,
+    position: int,
+    evidence: str,
+    words: str | None = None,
+) -> None:
     had, has = _identifiers(before.email, before.phone), _identifiers(after.email, after.phone)
     gone = [identifier for identifier in had if identifier not in has]
     if gone:
@@ -378,6 +415,7 @@ async def _restate(tx: Tx, before: Guest, after: Guest, differing: list[str], *,
         consent=after.marketing_consent if "marketing_consent" in differing else None,
         counted=flag_steps(before, after),
         evidence=evidence,
+        words=words,
     )
 
 

@@ -35,6 +35,21 @@ async def get(reader: Reader, location_id: int) -> Location:
     return location
 
 
+PAGE = sql(f"""
+    SELECT {_COLUMNS}
+      FROM locations
+     WHERE workspace_id = $1
+     ORDER BY id DESC
+     LIMIT $2 OFFSET $3
+""")  # noqa: S608
+COUNT = sql("SELECT count(*) FROM locations WHERE workspace_id = $1")
+
+
+async def list_page(reader: Reader, *, limit: int, offset: int) -> tuple[list[Location], int]:
+    """A page of locations, newest first, and how many there are."""
+    return await reader.all(Location, PAGE, limit, offset), int(await reader.value(COUNT))
+
+
 LIST = sql(f"""
     SELECT {_COLUMNS}
       FROM locations
@@ -79,10 +94,16 @@ async def create_location(
         raise Invalid("A country is two capital letters, such as FR.", field="country_code") from None
 
 
+# The page's address names no workspace, so a slug is taken once in the whole house.
 CREATE_PORTAL = sql("""
-    INSERT INTO portals (workspace_id, id, location_id, name, slug, created_at)
-    VALUES ($1, coalesce($2, nextval('portals_id_seq')), $3, $4, $5, $6)
-    RETURNING id
+    WITH made AS (
+        INSERT INTO portals (workspace_id, id, location_id, name, slug, created_at)
+        VALUES ($1, coalesce($2, nextval('portals_id_seq')), $3, $4, $5, $6)
+        RETURNING id
+    )
+    INSERT INTO portal_slugs (slug, workspace_id, portal_id)
+    SELECT $5, $1, made.id FROM made
+    RETURNING portal_id
 """)
 
 
@@ -93,6 +114,6 @@ async def create_portal(tx: Tx, *, location_id: int, name: str, slug: str, porta
     except Violation as violation:
         if violation.constraint == "portals_location":
             raise NotFound("Location not found") from None
-        if violation.constraint == "portals_slug":
+        if violation.constraint in ("portals_slug", "portal_slugs_pkey"):
             raise Conflict("Portal slug already exists") from None
         raise Invalid("A portal has a name, and a slug of small letters, digits and '-'.", field="slug") from None

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from hospes.base.db import Reader, sql
-from hospes.capabilities import guests, loyalty
+from hospes.capabilities import guests, loyalty, wifi
 
 
 class Record(guests.Guest, frozen=True):
@@ -23,7 +23,7 @@ GET = sql(f"""
     SELECT {guests.COLUMNS},
            {loyalty.standing.POINTS_OF_GUEST} AS points,
            {loyalty.standing.TIER_OF_GUEST} AS tier,
-           0 AS visits,
+           {wifi.visits.COUNT_OF_GUEST} AS visits,
            g.absorbed = 0 AND NOT {loyalty.standing.IS_WINDOWED} AS is_alone
       FROM guests g
      WHERE g.workspace_id = $1 AND g.id = $2
@@ -40,16 +40,19 @@ async def get(reader: Reader, guest_id: int) -> Record:
     if record.is_alone:
         return record
     standing = (await loyalty.standings(reader, [record.id]))[record.id]
-    return msgspec.structs.replace(record, points=standing.points, tier=standing.tier)
+    visits = (await wifi.visits.counts(reader, [record.id])).get(record.id, 0)
+    return msgspec.structs.replace(record, points=standing.points, tier=standing.tier, visits=visits)
 
 
 async def whole(reader: Reader, found: Sequence[guests.Guest]) -> list[Record]:
     """The records of guests that a list found, in its order."""
-    standings = await loyalty.standings(reader, [guest.id for guest in found]) if found else {}
+    ids = [guest.id for guest in found]
+    standings = await loyalty.standings(reader, ids) if found else {}
+    visits = await wifi.visits.counts(reader, ids) if found else {}
     records = []
     for guest in found:
         standing = standings.get(guest.id, loyalty.NOBODYS)
         known = msgspec.structs.asdict(guest)
-        more: dict[str, Any] = {"points": standing.points, "tier": standing.tier, "visits": 0, "is_alone": True}
-        records.append(Record(**known, **more))
+        more: dict[str, Any] = {"points": standing.points, "tier": standing.tier, "visits": visits.get(guest.id, 0)}
+        records.append(Record(**known, **more, is_alone=True))
     return records

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hospes.doors.guest_api import analytics, communication, loyalty, promotions, shapes
+from hospes.doors.guest_api import analytics, communication, loyalty, promotions, shapes, wallet, wifi
 
 _AT = "2026-06-20T12:00:00+00:00"
 
@@ -165,6 +165,94 @@ ANSWERS: Mapping[type, Any] = {
         "note": "Birthday bonus",
         "idempotency_key": "adj-001",
         "created_at": _AT,
+    },
+    wifi.Locations: page(
+        {
+            "id": 1,
+            "name": "Main Street Cafe",
+            "address": "1 Main Street",
+            "city": "Paris",
+            "country_code": "FR",
+            "timezone": "Europe/Paris",
+            "is_active": True,
+            "created_at": "2026-01-10T09:00:00+00:00",
+        }
+    ),
+    wifi.Portals: page(
+        {
+            "id": 1,
+            "location_id": 1,
+            "name": "Guest WiFi",
+            "slug": "main-street",
+            "is_active": True,
+            "created_at": "2026-01-10T09:05:00+00:00",
+        }
+    ),
+    wifi.Sessions: page(
+        {
+            "id": 5001,
+            "guest_id": 42,
+            "location_id": 1,
+            "portal_id": 1,
+            "device_mac": "a4:83:e7:**:**:**",
+            "started_at": "2026-06-20T11:40:00+00:00",
+            "ended_at": None,
+            "duration_seconds": 1500,
+            "is_active": True,
+        }
+    ),
+    wifi.LiveGuests: page(
+        {
+            "guest_id": 42,
+            "name": "Alex",
+            "is_vip": True,
+            "location_id": 1,
+            "session_id": 5001,
+            "connected_since": "2026-06-20T11:40:00+00:00",
+        }
+    ),
+    wallet.WalletOut: {
+        "guest": {"id": 42, "name": "Alex", "is_vip": True},
+        "points": {"balance": 150, "lifetime_earned": 400},
+        "tier": {"slug": "silver", "name": "Silver"},
+        "next_tier": {"slug": "gold", "name": "Gold", "points_to_next": 600},
+        "rewards": [
+            {
+                "id": 3,
+                "name": "Free dessert",
+                "points_cost": 100,
+                "available": True,
+                "unavailable_reason": None,
+                "points_missing": 0,
+                "qr_payload": "eyJ3IjoxLCJnIjo0Mn0.sig",
+            }
+        ],
+        "grants": [
+            {
+                "grant_id": 100,
+                "promotion_id": 7,
+                "name": "Free coffee",
+                "status": "granted",
+                "code": "K7Q2M9",
+                "expires_at": None,
+            }
+        ],
+        "updated_at": _AT,
+    },
+    wallet.LinkOut: {
+        "url": "https://hospes.example.com/w/eyJnIjo0Mn0.sig",
+        "guest_id": 42,
+        "portal_id": 1,
+        "expires_at": "2026-07-04T12:00:00+00:00",
+    },
+    wallet.HandedOut: {
+        "redemption_id": 912,
+        "guest_id": 42,
+        "reward_id": 3,
+        "location_id": 1,
+        "points_spent": 100,
+        "balance": 50,
+        "redeemed_at": "2026-06-20T12:10:00+00:00",
     },
     communication.QueuedOut: {"request_id": 1001, "status": "queued"},
     communication.MessageOut: {

@@ -12,9 +12,10 @@ import structlog
 
 from hospes.base import ids, metrics
 from hospes.base.errors import Busy, Conflict, Exhausted, Forbidden, HospesError, Invalid, NotFound
-from hospes.doors.pages import languages, unsubscribing
+from hospes.capabilities.wallet import LinkEnded
+from hospes.doors.pages import languages, portal, unsubscribing, wallet
 from hospes.doors.pages.rendering import render
-from hospes.doors.pages.visits import Handler, Page, Redirect, Services, Visit
+from hospes.doors.pages.visits import Answer, Document, Handler, Page, Redirect, Services, Visit
 from hospes.web.requests import Receive, Refusal, Request, Scope, Send
 
 log = structlog.get_logger()
@@ -24,7 +25,14 @@ LIMIT = 300
 _MOST_FIELDS = 60
 _LONGEST_VALUE = 4000
 
-ROUTES: Sequence[tuple[str, Handler]] = [("/u/{token}", unsubscribing.show)]
+ROUTES: Sequence[tuple[str, Handler]] = [
+    ("/p/{slug}", portal.show),
+    ("/p/{slug}/captive", portal.tell),
+    ("/w/{token}", wallet.show),
+    ("/w/{token}/code", wallet.show_code),
+    ("/w/{token}/rewards/{reward_id}", wallet.show_reward),
+    ("/u/{token}", unsubscribing.show),
+]
 
 _STATUSES: Mapping[type[HospesError], int] = {
     NotFound: 404,
@@ -55,6 +63,8 @@ class Pages:
             answer = await self._answer(request, query, language)
         except Refusal as refusal:
             answer = Page("message.html", {"key": "not_understood"}, status=refusal.status)
+        except LinkEnded:
+            answer = Page("message.html", {"key": "link_gone"}, status=410)
         except HospesError as error:
             answer = self._told(error, request)
         except Exception as error:  # noqa: BLE001 (the one boundary; nothing of the exception's text gets out)
@@ -65,9 +75,7 @@ class Pages:
         metrics.request("pages", request.method, "page", status, seconds)
         log.info("page", request_id=request.id, method=request.method, status=status, ms=round(seconds * 1000, 2))
 
-    async def _answer(
-        self, request: Request, query: Mapping[str, str], language: languages.Language
-    ) -> Page | Redirect:
+    async def _answer(self, request: Request, query: Mapping[str, str], language: languages.Language) -> Answer:
         request.check(self._services.hosts)
         handler, path = self._matched(request.path)
         if request.method not in ("GET", "HEAD", "POST"):
@@ -119,7 +127,7 @@ def _pairs(raw: bytes, *, lenient: bool = False) -> dict[str, str]:
     return pairs
 
 
-async def _send(request: Request, answer: Page | Redirect, language: languages.Language, send: Send) -> int:
+async def _send(request: Request, answer: Answer, language: languages.Language, send: Send) -> int:
     nonce = ids.token("", 16)
     headers = {
         "x-request-id": request.id,
@@ -133,6 +141,9 @@ async def _send(request: Request, answer: Page | Redirect, language: languages.L
     if isinstance(answer, Redirect):
         status, body = 303, b""
         headers["location"] = answer.to
+    elif isinstance(answer, Document):
+        status, body = answer.status, answer.body
+        headers |= {"content-type": answer.content_type, **answer.headers}
     else:
         status, body = answer.status, render(answer, language, nonce)
         headers |= {"content-type": "text/html; charset=utf-8", "content-language": language.code}

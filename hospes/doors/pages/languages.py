@@ -110,11 +110,15 @@ _ENGLISH = {
     "send_again": "Send another code",
     "online_title": "You are online",
     "online": "Enjoy your stay.",
-    "online_minutes": "Your connection lasts {minutes} minutes.",
+    "online_lasts": "Your connection lasts {time}.",
     "continue": "Continue",
     "my_wallet": "My wallet",
     "portal_closed_title": "The Wi-Fi is closed",
     "portal_closed": "Ask the staff when it opens again.",
+    "code_mail_subject": "Your code for {name}",
+    "code_mail": "Your code is {code}. It is good for ten minutes. If you did not ask for it, ignore this message.",
+    "code_too_many": "Too many codes were sent to this address. Try again in an hour.",
+    "code_reload": "Show a new code",
 }
 _FRENCH = {
     "language": "Langue",
@@ -186,11 +190,15 @@ _FRENCH = {
     "send_again": "Envoyer un autre code",
     "online_title": "Vous êtes en ligne",
     "online": "Bon séjour parmi nous.",
-    "online_minutes": "Votre connexion dure {minutes} minutes.",
+    "online_lasts": "Votre connexion dure {time}.",
     "continue": "Continuer",
     "my_wallet": "Mon portefeuille",
     "portal_closed_title": "Le Wi-Fi est fermé",
     "portal_closed": "Demandez au personnel quand il rouvrira.",
+    "code_mail_subject": "Votre code pour {name}",
+    "code_mail": "Votre code est {code}, valable dix minutes. Si vous ne l’avez pas demandé, ignorez ce message.",
+    "code_too_many": "Trop de codes ont été envoyés à cette adresse. Réessayez dans une heure.",
+    "code_reload": "Afficher un nouveau code",
 }
 _SPANISH = {
     "language": "Idioma",
@@ -261,11 +269,15 @@ _SPANISH = {
     "send_again": "Enviar otro código",
     "online_title": "Ya está conectado",
     "online": "Disfrute de su estancia.",
-    "online_minutes": "Su conexión dura {minutes} minutos.",
+    "online_lasts": "Su conexión dura {time}.",
     "continue": "Continuar",
     "my_wallet": "Mi cartera",
     "portal_closed_title": "El Wi-Fi está cerrado",
     "portal_closed": "Pregunte al personal cuándo vuelve a abrir.",
+    "code_mail_subject": "Su código para {name}",
+    "code_mail": "Su código es {code}. Vale durante diez minutos. Si no lo ha pedido, no haga caso de este mensaje.",
+    "code_too_many": "Se han enviado demasiados códigos a esta dirección. Inténtelo de nuevo dentro de una hora.",
+    "code_reload": "Mostrar un código nuevo",
 }
 
 LANGUAGES: Mapping[str, Language] = {

@@ -1,8 +1,8 @@
 """Pages as HTML. Whatever a template is given is escaped."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -35,7 +35,7 @@ def render(page: Page, language: Language, nonce: str) -> bytes:
         again_seconds=page.again_seconds,
         number=lambda value: format_decimal(value, locale=language.code),
         day=lambda at: _day(at, language),
-        clock=lambda at: format_datetime(at, "HH:mm", locale=language.code),
+        lasting=lambda minutes: format_timedelta(timedelta(minutes=minutes), threshold=2, locale=language.code),
     )
     return text.encode()
 

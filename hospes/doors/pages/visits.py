@@ -49,6 +49,15 @@ class Page(msgspec.Struct, frozen=True):
     again_seconds: int | None = None
 
 
+class Document(msgspec.Struct, frozen=True):
+    """An answer for a program: its bytes, and what they are."""
+
+    body: bytes
+    content_type: str
+    status: int = 200
+    headers: Mapping[str, str] = {}
+
+
 class Redirect(msgspec.Struct, frozen=True):
     """The next page after a form, on this server."""
 
@@ -78,4 +87,5 @@ class Visit(msgspec.Struct, frozen=True):
         return self.services.database.reader(workspace_id, now=now, actor=_ACTOR)
 
 
-Handler = Callable[[Visit], Awaitable[Page | Redirect]]
+Answer = Page | Document | Redirect
+Handler = Callable[[Visit], Awaitable[Answer]]

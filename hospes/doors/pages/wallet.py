@@ -1,0 +1,116 @@
+"""`/w/{token}`: the guest's wallet, and the code that the till scans."""
+
+import io
+
+import msgspec
+import segno
+from babel.numbers import format_decimal
+from markupsafe import Markup
+
+from hospes.base.db import Reader
+from hospes.base.errors import NotFound
+from hospes.capabilities import guests, wallet, wifi
+from hospes.doors.pages.languages import LANGUAGES
+from hospes.doors.pages.portal import brand_of
+from hospes.doors.pages.visits import Brand, Page, Visit
+from hospes.web.values import identifier
+
+# Before the code's minute is over, the page shows the next one by itself.
+_AGAIN_SECONDS = 50
+
+
+class _Here(msgspec.Struct, frozen=True):
+    """A visit at one guest's wallet."""
+
+    visit: Visit
+    reader: Reader
+    guest: guests.Guest
+    brand: Brand
+
+    @property
+    def token(self) -> str:
+        return self.visit.path["token"]
+
+
+async def show(visit: Visit) -> Page:
+    """Points, tier, rewards and offers."""
+    here = await _arrive(visit)
+    held = await wallet.contents(here.reader, here.guest.id)
+    ahead = held.rank.next_tier
+    text = visit.language.text
+    reasons = {"not_yet": text("reward_not_yet"), "over": text("reward_over"), "used_up": text("reward_used_up")}
+    rewards = [
+        {
+            "id": one.reward.id,
+            "name": one.reward.name,
+            "points_cost": one.reward.points_cost,
+            "available": one.is_available,
+            "why": text("missing_points", points=format_decimal(one.missing, locale=visit.language.code))
+            if one.missing
+            else reasons.get(one.why_not or ""),
+        }
+        for one in held.rewards
+    ]
+    facts = {
+        "token": here.token,
+        "name": (here.guest.name or "").partition(" ")[0],
+        "points": held.balance.points,
+        "tier": held.rank.tier.name if held.rank.tier else None,
+        "next_tier": ahead
+        and {"name": ahead.name, "min_points": ahead.min_points, "points_to_next": held.rank.points_to_next},
+        "qualifying": held.rank.qualifying_points,
+        "rewards": rewards,
+        "offers": [{"name": one.name, "code": one.code, "expires_at": one.expires_at} for one in held.grants],
+        "apple": None,
+        "google": None,
+        "all_languages": LANGUAGES,
+    }
+    return Page("wallet.html", facts, here.brand)
+
+
+async def show_code(visit: Visit) -> Page:
+    """The guest's own code: it tells the till who they are."""
+    return _code(await _arrive(visit), reward_id=None, what=None)
+
+
+async def show_reward(visit: Visit) -> Page:
+    """The code for one reward. A reward that cannot be had now has none."""
+    here = await _arrive(visit)
+    reward_id = identifier(visit.path["reward_id"], "reward_id")
+    held = await wallet.contents(here.reader, here.guest.id)
+    found = next((one for one in held.rewards if one.reward.id == reward_id and one.is_available), None)
+    if found is None:
+        raise NotFound
+    return _code(here, reward_id=reward_id, what=found.reward.name)
+
+
+def _code(here: _Here, *, reward_id: int | None, what: str | None) -> Page:
+    vault = here.visit.services.vault
+    text = wallet.codes.make(here.reader, vault, guest_id=here.guest.id, reward_id=reward_id)
+    facts = {
+        "token": here.token,
+        "what": what,
+        "qr": _drawn(text),
+    }
+    return Page("code.html", facts, here.brand, again_seconds=_AGAIN_SECONDS)
+
+
+def _drawn(text: str) -> Markup:
+    """The QR code as SVG; it holds no text of anybody's."""
+    drawn = io.BytesIO()
+    segno.make(text, error="m", micro=False).save(
+        drawn, kind="svg", border=4, xmldecl=False, svgns=True, omitsize=True, dark="#000", light="#fff"
+    )
+    return Markup(drawn.getvalue().decode())  # noqa: S704 (made by us, of squares)
+
+
+async def _arrive(visit: Visit) -> _Here:
+    """Raises LinkEnded."""
+    link = wallet.links.read(visit.services.vault, visit.path["token"])
+    reader = await visit.reader(link.workspace_id)
+    guest = await wallet.links.follow(reader, link)
+    try:
+        brand = await brand_of(reader, await wifi.portals.get(reader, link.portal_id))
+    except NotFound:
+        raise wallet.LinkEnded from None
+    return _Here(visit, reader, guest, brand)
