@@ -10,9 +10,9 @@ from hospes.base.db import Actor
 from hospes.base.errors import Invalid
 from hospes.base.secrets import digest
 from hospes.capabilities import access, guests, workspaces
+from hospes.cli import analytics, mail, serving, tokens
 from hospes.cli import demo as demo_workspace
 from hospes.cli import doctor as examination
-from hospes.cli import mail, serving, tokens
 from hospes.cli.session import DataDir, Json, say, secret_key, settings_for, show, told, with_house
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(guests_app, name="guests")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(mail.app, name="mail")
+app.add_typer(analytics.app, name="analytics")
 
 _ACTOR = Actor("cli", "Command line")
 

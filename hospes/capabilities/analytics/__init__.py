@@ -2,7 +2,32 @@
 
 from hospes.capabilities.analytics import days
 from hospes.capabilities.analytics.days import count
-from hospes.capabilities.analytics.figures import Day, GuestFigures, guest_figures, sums, totals
+from hospes.capabilities.analytics.figures import (
+    Day,
+    GuestFigures,
+    Overview,
+    PromotionFigures,
+    guest_figures,
+    overview,
+    promotion_figures,
+    sums,
+    totals,
+)
 from hospes.capabilities.analytics.proof import Drift, fold, recount
 
-__all__ = ["Day", "Drift", "GuestFigures", "count", "days", "fold", "guest_figures", "recount", "sums", "totals"]
+__all__ = [
+    "Day",
+    "Drift",
+    "GuestFigures",
+    "Overview",
+    "PromotionFigures",
+    "count",
+    "days",
+    "fold",
+    "guest_figures",
+    "overview",
+    "promotion_figures",
+    "recount",
+    "sums",
+    "totals",
+]

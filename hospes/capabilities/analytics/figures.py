@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from hospes.base.db import Reader, sql
-from hospes.capabilities import guests, places
+from hospes.capabilities import guests, places, promotions, wifi
 from hospes.capabilities.analytics import days
 
 WINDOW_DAYS = 30
+_MOST_PROMOTIONS = 200
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -96,6 +97,74 @@ async def guest_figures(reader: Reader, *, location_id: int | None) -> GuestFigu
         opt_in=await _guests(reader, guests.counts.OPT_IN, location_id),
         series=series,
     )
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """Headline figures; those without a name for their time are of the last thirty days."""
+
+    guests_total: int
+    guests_new: int
+    guests_returning: int
+    sessions_open: int
+    visits: int
+    granted: int
+    redeemed: int
+    points_added: int
+    points_redeemed: int
+
+
+async def overview(reader: Reader, *, location_id: int | None) -> Overview:
+    """Raises NotFound for the location. Guest API 14.1."""
+    metrics = [
+        days.NEW,
+        days.LAST_SEEN_AGAIN,
+        days.VISITS,
+        days.GRANTED,
+        days.REDEEMED,
+        days.POINTS_ADDED,
+        days.POINTS_REDEEMED,
+    ]
+    new, returning, visits, granted, redeemed, added, spent = (
+        await sums(reader, metrics, location_id=location_id)
+    ).values()
+    return Overview(
+        guests_total=await _guests(reader, guests.counts.ALL, location_id),
+        guests_new=new,
+        guests_returning=returning,
+        sessions_open=await wifi.sessions.count_open(reader, location_id),
+        visits=visits,
+        granted=granted,
+        redeemed=redeemed,
+        points_added=added,
+        points_redeemed=spent,
+    )
+
+
+class PromotionFigures(msgspec.Struct, frozen=True):
+    """Of all time."""
+
+    promotion_id: int
+    name: str
+    granted: int
+    redeemed: int
+
+
+async def promotion_figures(
+    reader: Reader, *, location_id: int | None
+) -> tuple[PromotionFigures, list[PromotionFigures]]:
+    """All promotions together, and the newest 200 one by one. Raises NotFound for the location. Guest API 14.3."""
+    if location_id is not None:
+        await places.get(reader, location_id)
+    listed = await promotions.definitions.list_after(reader, None, limit=_MOST_PROMOTIONS)
+    each = [days.of_promotion(metric, one.id) for one in listed for metric in (days.GRANTED, days.REDEEMED)]
+    found = await totals(reader, [days.GRANTED, days.REDEEMED, *each], location_id=location_id)
+
+    def of(promotion_id: int) -> tuple[int, int]:
+        granted, redeemed = (days.of_promotion(metric, promotion_id) for metric in (days.GRANTED, days.REDEEMED))
+        return found[granted], found[redeemed]
+
+    everything = PromotionFigures(0, "", found[days.GRANTED], found[days.REDEEMED])
+    return everything, [PromotionFigures(one.id, one.name, *of(one.id)) for one in listed]
 
 
 async def _guests(reader: Reader, group: str, location_id: int | None) -> int:

@@ -1,6 +1,6 @@
 """Analytics: headline figures, guests, promotions. Contract 14."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -58,17 +58,78 @@ async def show_guests(reader: Reader, query: LocationQuery) -> GuestFigures:
     return GuestFigures(figures.total, figures.new, figures.returning, figures.vip, figures.opt_in, series)
 
 
-ROUTES: list[Route] = [
-    Route(
+class PromotionOut(msgspec.Struct, frozen=True):
+    promotion_id: int
+    name: str
+    grants: int
+    redemptions: int
+    redemption_rate: float
+
+
+class PromotionFigures(msgspec.Struct, frozen=True):
+    grants_total: int
+    redemptions_total: int
+    redemption_rate: float
+    items: list[PromotionOut]
+
+
+async def show_overview(reader: Reader, query: LocationQuery) -> Overview:
+    """Headline KPIs
+
+    The last thirty days end today in the location's time zone (UTC without a location). `guests_returning_30d`
+    counts guests who came in that time and on an earlier day, too.
+    """
+    figures = await analytics.overview(reader, location_id=query.location_id)
+    return Overview(
+        query.location_id,
+        figures.guests_total,
+        figures.guests_new,
+        figures.guests_returning,
+        figures.sessions_open,
+        figures.visits,
+        figures.granted,
+        figures.redeemed,
+        figures.points_added,
+        figures.points_redeemed,
+        reader.now.isoformat(),
+    )
+
+
+async def show_promotions(reader: Reader, query: LocationQuery) -> PromotionFigures:
+    """Grants and redemptions
+
+    Of all time; the newest 200 promotions one by one. At a location, what was granted and redeemed there.
+    """
+    total, each = await analytics.promotion_figures(reader, location_id=query.location_id)
+    return PromotionFigures(
+        total.granted,
+        total.redeemed,
+        _rate(total),
+        [PromotionOut(one.promotion_id, one.name, one.granted, one.redeemed, _rate(one)) for one in each],
+    )
+
+
+def _rate(figures: analytics.PromotionFigures) -> float:
+    return round(figures.redeemed / figures.granted, 4) if figures.granted else 0.0
+
+
+def _route(path: str, handler: Any, answer: Any) -> Route:
+    return Route(
         method="GET",
-        path="/analytics/guests",
-        handler=show_guests,
+        path="/analytics" + path,
+        handler=handler,
         scope="analytics:read",
         printed_scope="analytics:read",
         module="analytics",
         group="Analytics",
         query=LocationQuery,
-        answer=GuestFigures,
+        answer=answer,
         errors=(404,),
-    ),
+    )
+
+
+ROUTES = [
+    _route("/overview", show_overview, Overview),
+    _route("/guests", show_guests, GuestFigures),
+    _route("/promotions", show_promotions, PromotionFigures),
 ]

@@ -266,6 +266,33 @@ ANSWERS: Mapping[type, Any] = {
         "sent_at": "2026-06-20T12:00:02+00:00",
         "delivered_at": "2026-06-20T12:00:05+00:00",
     },
+    analytics.Overview: {
+        "location_id": 1,
+        "guests_total": 1200,
+        "guests_new_30d": 140,
+        "guests_returning_30d": 310,
+        "active_sessions": 8,
+        "visits_30d": 900,
+        "promotions_granted_30d": 75,
+        "promotions_redeemed_30d": 31,
+        "points_added_30d": 12000,
+        "points_redeemed_30d": 4300,
+        "generated_at": _AT,
+    },
+    analytics.PromotionFigures: {
+        "grants_total": 410,
+        "redemptions_total": 160,
+        "redemption_rate": 0.3902,
+        "items": [
+            {
+                "promotion_id": 7,
+                "name": "Free coffee",
+                "grants": 35,
+                "redemptions": 12,
+                "redemption_rate": 0.3429,
+            }
+        ],
+    },
     analytics.GuestFigures: {
         "total": 1200,
         "new_30d": 140,
