@@ -285,19 +285,24 @@ async def attach(tx: Tx, session_id: int, family: list[int], portal: portals.Por
 
 # Sessions that nothing was heard of for the portal's time, and sign-ins without accounting whose access ended.
 SILENT = sql("""
+    WITH quiet AS (
+        SELECT s.id,
+               CASE WHEN s.accounting_id IS NULL THEN granted.until ELSE s.last_seen_at END AS ended_at
+          FROM wifi_sessions s
+          JOIN portals p ON p.workspace_id = s.workspace_id AND p.id = s.portal_id
+          LEFT JOIN devices d ON d.workspace_id = s.workspace_id AND d.mac = s.mac
+         CROSS JOIN LATERAL (
+               SELECT greatest(s.started_at, coalesce(d.access_until, s.started_at + make_interval(
+                          mins => coalesce((p.settings ->> 'access_minutes')::integer, $4)))) AS until) granted
+         WHERE s.workspace_id = $1 AND s.ended_at IS NULL
+           AND CASE WHEN s.accounting_id IS NULL THEN granted.until <= $2::timestamptz
+                    ELSE s.last_seen_at <= $2::timestamptz
+                         - make_interval(mins => coalesce((p.settings ->> 'silent_minutes')::integer, $3)) END
+    )
     UPDATE wifi_sessions s
-       SET ended_at = CASE WHEN s.accounting_id IS NULL
-                           THEN greatest(s.started_at, least($2, coalesce(d.access_until, $2)))
-                           ELSE s.last_seen_at END,
-           end_cause = 'silent'
-      FROM wifi_sessions o
-      JOIN portals p ON p.workspace_id = o.workspace_id AND p.id = o.portal_id
-      LEFT JOIN devices d ON d.workspace_id = o.workspace_id AND d.mac = o.mac
-     WHERE s.workspace_id = $1 AND o.workspace_id = $1 AND o.id = s.id AND o.ended_at IS NULL
-       AND CASE WHEN o.accounting_id IS NULL
-                THEN coalesce(d.access_until, o.started_at + make_interval(mins => $4)) <= $2
-                ELSE o.last_seen_at <= $2::timestamptz
-                     - make_interval(mins => coalesce((p.settings ->> 'silent_minutes')::integer, $3)) END
+       SET ended_at = quiet.ended_at, end_cause = 'silent'
+      FROM quiet
+     WHERE s.workspace_id = $1 AND s.id = quiet.id AND s.ended_at IS NULL
     RETURNING s.visit_id, s.ended_at
 """)
 
