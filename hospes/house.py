@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse, Response
@@ -31,8 +32,8 @@ from hospes.capabilities import (
     wifi,
     workspaces,
 )
-from hospes.doors import dev_outbox, guest_api, mail_hook, pages, radius, workspace_api
-from hospes.providers import message_folder, ways_out
+from hospes.doors import dev_outbox, guest_api, mail_hook, pages, passes, radius, workspace_api
+from hospes.providers import apns, apple_pass, google_wallet, icons, message_folder, pass_certificate, ways_out
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
 from hospes.web.docs_page import Assets, DocsPage
@@ -44,11 +45,19 @@ from hospes.web.requests import Hosts
 DOORS = {guest_api.BASE: guest_api, workspace_api.BASE: workspace_api}
 
 # What follows an event, in the same transaction, in this order.
-REACTIONS = (analytics.count, loyalty.earn_for_visit, webhooks.fan_out)
+REACTIONS = (analytics.count, loyalty.earn_for_visit, wallet.refresh, webhooks.fan_out)
 
 
 _METER_SECONDS = 1.0
 _CHORES = db.Actor("worker", "chores")
+
+
+class Means(msgspec.Struct, frozen=True):
+    """What a worker reaches the world with, and its name."""
+
+    outbound: Outbound
+    pusher: wallet.Pusher
+    name: str
 
 
 class House:
@@ -138,9 +147,10 @@ class House:
     async def working(self) -> AsyncIterator[Worker]:
         """The worker, ready to run."""
         await self.open(is_patient=False)
-        async with Outbound(self.destinations, self.clock) as outbound:
-            name = self.settings.worker_name or ids.token("worker-", 16)
-            jobs = {job: make(self, outbound, name) for job, make in JOBS.items()}
+        certificate = pass_certificate.opened(self.settings)
+        async with Outbound(self.destinations, self.clock) as outbound, apns.opened(certificate, None) as pusher:
+            means = Means(outbound, pusher, self.settings.worker_name or ids.token("worker-", 16))
+            jobs = {job: make(self, means) for job, make in JOBS.items()}
             worker = self.worker = Worker(jobs, self._chores(jobs), self.clock)
             for job in jobs.values():
                 await job.take_over()
@@ -267,6 +277,16 @@ class House:
                 assets_url="../" * base.count("/") + "assets",
             )
             routes += [Route(f"{base}/openapi.json", described), Route(f"{base}/docs", docs)]
+        makers = self._pass_makers()
+        serves_passes = passes.Passes(
+            self.database,
+            self.clock,
+            self.vault,
+            instant=self.instant,
+            maker=makers["apple"],
+            logo=icons.logo(660),
+        )
+        routes.append(Mount("/passes", serves_passes))
         guest_pages = pages.Pages(
             pages.Services(
                 self.database,
@@ -277,10 +297,17 @@ class House:
                 self.windows,
                 proxies,
                 self.settings.public_url,
+                makers,
             )
         )
         under = {f"/{name}/": guest_pages for name in ("p", "w", "u")}
         return Entrance({**doors, **under}, Starlette(routes=routes))
+
+    def _pass_makers(self) -> dict[str, Any]:
+        """What makes passes for phones: `apple` always, `google` when it is set up. Raises Misconfigured."""
+        certificate = pass_certificate.opened(self.settings)
+        made = apple_pass.ApplePasses(certificate, service_url=f"{self.settings.public_url}/passes")
+        return {"apple": made, "google": google_wallet.opened(self.settings)}
 
     async def _instant_of(self, workspace_id: int, is_sandbox: bool) -> datetime:
         return await self.instant(workspace_id) if is_sandbox else self.clock.now()
@@ -302,34 +329,42 @@ class House:
         return Response(metrics.page(), headers={"content-type": metrics.CONTENT_TYPE})
 
 
-def _courier(house: House, outbound: Outbound, name: str) -> Job:
+def _courier(house: House, means: Means) -> Job:
     courier = webhooks.Courier(
         house.database,
         house.vault,
         house.clock,
-        outbound,
+        means.outbound,
         instant=house.instant,
-        name=name,
+        name=means.name,
         signature_header=house.settings.signature_header,
     )
     courier.on_room = lambda workspace_id: house.wake(workspace_id, webhooks.JOB)
     return courier
 
 
-def _mailroom(house: House, outbound: Outbound, name: str) -> Job:
+def _mailroom(house: House, means: Means) -> Job:
     return messaging.Mailroom(
         house.database,
         house.vault,
         house.clock,
-        ways_out.carriers(house.settings, outbound, house.clock),
+        ways_out.carriers(house.settings, means.outbound, house.clock),
         instant=house.instant,
-        name=name,
+        name=means.name,
         public_url=house.settings.public_url,
     )
 
 
+def _pass_pushes(house: House, means: Means) -> Job:
+    return wallet.PassPushes(house.database, house.clock, means.pusher, instant=house.instant)
+
+
 # What is done after COMMIT, by name.
-JOBS: Mapping[str, Callable[[House, Outbound, str], Job]] = {webhooks.JOB: _courier, messaging.JOB: _mailroom}
+JOBS: Mapping[str, Callable[[House, Means], Job]] = {
+    webhooks.JOB: _courier,
+    messaging.JOB: _mailroom,
+    wallet.PASS_JOB: _pass_pushes,
+}
 
 
 async def _front(_request: StarletteRequest) -> Response:

@@ -34,4 +34,12 @@ class Settings(BaseSettings):
     sms_url: str | None = None
     sms_token: SecretStr | None = None
     sms_sender: str = "Hospes"
+    apple_pass_cert_file: Path | None = None
+    apple_pass_key_file: Path | None = None
+    apple_pass_key_password: SecretStr | None = None
+    apple_pass_type_id: str | None = None
+    apple_team_id: str | None = None
+    apple_wwdr_file: Path | None = None
+    google_wallet_issuer_id: str | None = None
+    google_wallet_key_file: Path | None = None
     dev_outbox: bool = False

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from hospes.capabilities import messaging, promotions
+from hospes.capabilities import messaging, promotions, wallet
 from hospes.doors import guest_api
 from tests.living import Api, Home, Receiver
 
-NOT_FOUND = {"Guest not found", "Webhook not found", "Delivery not found", "Promotion not found"}
+NOT_FOUND = {"Guest not found", "Webhook not found", "Delivery not found", "Promotion not found", "Pass not found"}
 
 
 async def _theirs(other: Api, receiver: Receiver) -> dict[str, str]:
@@ -22,9 +22,11 @@ async def _theirs(other: Api, receiver: Receiver) -> dict[str, str]:
         await promotions.definitions.activate(tx, promotion)
         draft = messaging.outbox.Draft(channel="email", purpose="transactional", address="a@example.com", text="Hello")
         message = await messaging.outbox.put(tx, draft)
+        issued = await wallet.passes.issue(tx, other.home.server.vault, guest_id=guest["id"], portal_id=other.portal_id)
     return {
         "promotion_id": str(promotion),
         "request_id": str(message),
+        "serial_ref": issued.serial,
         "guest_id": str(guest["id"]),
         "webhook_id": str(webhook["id"]),
         "delivery_ref": delivery["id"],

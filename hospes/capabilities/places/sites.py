@@ -10,7 +10,7 @@ from hospes.base.errors import Conflict, Invalid, NotFound
 
 
 class Location(msgspec.Struct, frozen=True):
-    """`time_zone` is an IANA name."""
+    """`time_zone` is an IANA name; the point is in degrees (WGS 84), or not known."""
 
     id: int
     name: str
@@ -20,9 +20,11 @@ class Location(msgspec.Struct, frozen=True):
     time_zone: str
     is_active: bool
     created_at: datetime
+    latitude: float | None
+    longitude: float | None
 
 
-_COLUMNS = "id, name, address, city, country_code, time_zone, is_active, created_at"
+_COLUMNS = "id, name, address, city, country_code, time_zone, is_active, created_at, latitude, longitude"
 
 GET = sql(f"SELECT {_COLUMNS} FROM locations WHERE workspace_id = $1 AND id = $2")  # noqa: S608
 
@@ -65,8 +67,9 @@ async def list_after(reader: Reader, after: int | None, *, limit: int) -> list[L
 
 
 CREATE_LOCATION = sql("""
-    INSERT INTO locations (workspace_id, id, name, address, city, country_code, time_zone, created_at)
-    VALUES ($1, coalesce($2, nextval('locations_id_seq')), $3, $4, $5, $6, $7, $8)
+    INSERT INTO locations (workspace_id, id, name, address, city, country_code, time_zone, created_at,
+                           latitude, longitude)
+    VALUES ($1, coalesce($2, nextval('locations_id_seq')), $3, $4, $5, $6, $7, $8, $9, $10)
     RETURNING id
 """)
 
@@ -79,6 +82,8 @@ async def create_location(
     city: str | None = None,
     country_code: str | None = None,
     time_zone: str = "UTC",
+    latitude: float | None = None,
+    longitude: float | None = None,
     location_id: int | None = None,
 ) -> int:
     """Make a location; returns its id. Raises Invalid."""
@@ -86,11 +91,12 @@ async def create_location(
         raise Invalid("A location's name has 1 to 200 characters.", field="name")
     if time_zone not in available_timezones():
         raise Invalid(f"There is no time zone {time_zone!r}. Use an IANA name such as Europe/Paris.", field="time_zone")
+    values = (name.strip(), address, city, country_code, time_zone, tx.now, latitude, longitude)
     try:
-        return int(
-            await tx.value(CREATE_LOCATION, location_id, name.strip(), address, city, country_code, time_zone, tx.now)
-        )
-    except Violation:
+        return int(await tx.value(CREATE_LOCATION, location_id, *values))
+    except Violation as violation:
+        if violation.constraint == "locations_point":
+            raise Invalid("Give latitude and longitude together, in degrees.", field="latitude") from None
         raise Invalid("A country is two capital letters, such as FR.", field="country_code") from None
 
 

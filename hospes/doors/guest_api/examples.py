@@ -239,6 +239,7 @@ ANSWERS: Mapping[type, Any] = {
         ],
         "updated_at": _AT,
     },
+    wallet.PassOut: {"guest_id": 42, "portal_id": 1},
     wallet.LinkOut: {
         "url": "https://hospes.example.com/w/eyJnIjo0Mn0.sig",
         "guest_id": 42,

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from hospes.base.db import Reader, Tx
+from hospes.base.errors import NotFound
 from hospes.base.secrets import Vault
 from hospes.capabilities import promotions, wallet
 from hospes.capabilities.loyalty.rewards import Offered
@@ -100,6 +101,11 @@ class LinkOut(msgspec.Struct, frozen=True):
     expires_at: Instant
 
 
+class PassOut(msgspec.Struct, frozen=True):
+    guest_id: int
+    portal_id: int
+
+
 class HandedOut(msgspec.Struct, frozen=True):
     redemption_id: int
     guest_id: int
@@ -178,6 +184,17 @@ async def redeem_reward(tx: Tx, body: RewardIn, vault: Vault) -> HandedOut:
     )
 
 
+async def find_pass(reader: Reader, serial_ref: str) -> PassOut:
+    """Whose pass is this?
+
+    The barcode of a pass on a phone is its serial number. It says who the guest is, and opens nothing.
+    """
+    found = await wallet.passes.find(reader, serial_ref)
+    if found is None or found.is_voided:
+        raise NotFound("Pass not found")
+    return PassOut(found.guest_id, found.portal_id)
+
+
 def _route(method: str, path: str, handler: Any, **more: Any) -> Route:
     scope = "wallet:read" if method == "GET" else "wallet:write"
     return Route(
@@ -213,4 +230,5 @@ ROUTES = [
         errors=(404,),
         example={"guest_id": 42, "reward_id": 3, "location_id": 1},
     ),
+    _route("GET", "/passes/{serial_ref}", find_pass, answer=PassOut, errors=(404,), is_extension=True),
 ]

@@ -30,6 +30,8 @@ ROUTES: Sequence[tuple[str, Handler]] = [
     ("/p/{slug}/captive", portal.tell),
     ("/w/{token}", wallet.show),
     ("/w/{token}/code", wallet.show_code),
+    ("/w/{token}/pass.pkpass", wallet.make_pass),
+    ("/w/{token}/google", wallet.save_to_google),
     ("/w/{token}/rewards/{reward_id}", wallet.show_reward),
     ("/u/{token}", unsubscribing.show),
 ]

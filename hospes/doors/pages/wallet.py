@@ -12,7 +12,7 @@ from hospes.base.errors import NotFound
 from hospes.capabilities import guests, wallet, wifi
 from hospes.doors.pages.languages import LANGUAGES
 from hospes.doors.pages.portal import brand_of
-from hospes.doors.pages.visits import Brand, Page, Visit
+from hospes.doors.pages.visits import Brand, Document, Page, Redirect, Visit
 from hospes.web.values import identifier
 
 # Before the code's minute is over, the page shows the next one by itself.
@@ -61,8 +61,8 @@ async def show(visit: Visit) -> Page:
         "qualifying": held.rank.qualifying_points,
         "rewards": rewards,
         "offers": [{"name": one.name, "code": one.code, "expires_at": one.expires_at} for one in held.grants],
-        "apple": None,
-        "google": None,
+        "apple": f"/w/{here.token}/pass.pkpass",
+        "google": f"/w/{here.token}/google" if visit.services.facts["google"] else None,
         "all_languages": LANGUAGES,
     }
     return Page("wallet.html", facts, here.brand)
@@ -82,6 +82,33 @@ async def show_reward(visit: Visit) -> Page:
     if found is None:
         raise NotFound
     return _code(here, reward_id=reward_id, what=found.reward.name)
+
+
+async def make_pass(visit: Visit) -> Document:
+    """The card for Apple Wallet, made anew."""
+    here = await _arrive(visit)
+    made = visit.services.facts["apple"].build(await _card(here))
+    return Document(
+        made,
+        "application/vnd.apple.pkpass",
+        headers={"content-disposition": 'attachment; filename="card.pkpass"'},
+    )
+
+
+async def save_to_google(visit: Visit) -> Redirect:
+    """On to Google, with the card in a signed link."""
+    here = await _arrive(visit)
+    saver = visit.services.facts["google"]
+    if saver is None:
+        raise NotFound
+    return Redirect(saver.save_link(await _card(here), now=here.reader.now))
+
+
+async def _card(here: _Here) -> wallet.passes.Card:
+    vault, link = here.visit.services.vault, wallet.links.read(here.visit.services.vault, here.token)
+    async with here.visit.begin(link.workspace_id) as tx:
+        issued = await wallet.passes.issue(tx, vault, guest_id=here.guest.id, portal_id=link.portal_id)
+        return await wallet.card(tx, vault, issued)
 
 
 def _code(here: _Here, *, reward_id: int | None, what: str | None) -> Page:

@@ -20,6 +20,8 @@ class LocationIn(Body, frozen=True, kw_only=True):
     city: Annotated[str, Meta(max_length=200)] | None = None
     country_code: Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None = None
     timezone: Annotated[str, Meta(max_length=64)] = "UTC"
+    latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
 
 
 class LocationOut(msgspec.Struct, frozen=True):
@@ -29,6 +31,8 @@ class LocationOut(msgspec.Struct, frozen=True):
     city: str | None
     country_code: str | None
     timezone: str
+    latitude: float | None
+    longitude: float | None
     is_active: bool
     created_at: Instant
 
@@ -41,6 +45,8 @@ class LocationOut(msgspec.Struct, frozen=True):
             location.city,
             location.country_code,
             location.time_zone,
+            location.latitude,
+            location.longitude,
             location.is_active,
             location.created_at.isoformat(),
         )
@@ -66,6 +72,8 @@ async def create_location(tx: Tx, body: LocationIn) -> LocationOut:
         city=body.city,
         country_code=body.country_code,
         time_zone=body.timezone,
+        latitude=body.latitude,
+        longitude=body.longitude,
     )
     return LocationOut.of(await places.get(tx, location_id))
 
