@@ -1,0 +1,52 @@
+"""A transaction in one workspace, for commands that change what a workspace defines."""
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hospes.base.db import Actor, Tx
+from hospes.base.errors import Invalid
+from hospes.capabilities import workspaces
+from hospes.cli.session import settings_for, told, with_house
+
+T = TypeVar("T")
+
+_ACTOR = Actor("cli", "Command line")
+
+
+def instant(text: str | None, option: str) -> datetime | None:
+    """What an option says; ends the command with one sentence when it cannot be read."""
+    if text is None:
+        return None
+    with told():
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            at = None
+        if at is None or at.tzinfo is None:
+            raise Invalid(f"{option} is an instant with its offset, such as 2026-06-20T12:00:00+02:00.")
+        return at
+
+
+def amount(text: str | None, option: str) -> Decimal | None:
+    """As `instant`, for an amount of money."""
+    with told():
+        if text is not None and not re.fullmatch(r"[0-9]{1,12}([.][0-9]{1,4})?", text, re.ASCII):
+            raise Invalid(f"{option} is digits, with at most four decimals, such as 2.50.")
+    return Decimal(text) if text is not None else None
+
+
+def in_workspace(data_dir: Path | None, workspace_id: int, work: Callable[[Tx], Awaitable[T]]) -> T:
+    """Do the work at the workspace's present; errors end the command with one sentence."""
+
+    async def whole(house: Any) -> T:
+        await workspaces.get(house.database, workspace_id)
+        now = await house.instant(workspace_id)
+        async with house.database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
+            return await work(tx)
+
+    with told():
+        return with_house(settings_for(data_dir), whole)
