@@ -21,7 +21,9 @@ import aiohttp
 import asyncpg
 import uvloop
 
+from bench import guest_side
 from bench.load import load, request
+from bench.measuring import BASE, ROWS, answering, child, row, rss
 from bench.seed import BIG, FOLDER, SMALL, seed
 from hospes.base.db import Actor
 from hospes.base.migrate import migrate
@@ -31,33 +33,6 @@ from hospes.capabilities import access, guests, webhooks, workspaces
 from hospes.cli.session import vault_of
 from hospes.cli.supervisor import bind
 from hospes.house import House
-
-BASE = "/api/v1/external/v1"
-ENVIRONMENT = {"HOSPES_ALLOW_LOOPBACK_WEBHOOKS": "1", "HOSPES_LOG_LEVEL": "warning", "HOSPES_DATA_DIR": str(FOLDER)}
-ROWS: list[dict[str, Any]] = []
-
-
-def row(work: str, value: float, unit: str, goal: str, is_met: bool, **more: Any) -> None:
-    ROWS.append({"work": work, "value": round(value, 3), "unit": unit, "goal": goal, "met": is_met, **more})
-    print(f"  {work:<58} {value:>9.2f} {unit:<7} goal {goal:<9} {'' if is_met else 'MISSED'}", flush=True)
-
-
-def child(module: str, *arguments: str, fds: tuple[int, ...] = ()) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-m", module, *arguments], env=os.environ | ENVIRONMENT, pass_fds=fds)
-
-
-def rss(pid: int, field: str = "VmRSS") -> float:
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in text.splitlines() if line.startswith(field)).split()[1]) / 1024
-
-
-async def answering(port: int, path: str, key: str) -> None:
-    while True:
-        try:
-            await load(port, lambda _: request("GET", path, key), connections=1, seconds=0.05)
-            return
-        except (OSError, asyncio.IncompleteReadError):
-            await asyncio.sleep(0.02)
 
 
 async def against_the_limit(house: House, keys: list[str], options: argparse.Namespace) -> None:
@@ -306,6 +281,9 @@ def start_up() -> None:
     server.wait()
 
 
+PARTS = ("requests", "lists", "webhooks", "redeem", "wallet", "smtp", "radius", "overview")
+
+
 async def main(options: argparse.Namespace, dsn: str) -> None:
     await migrate(dsn)
     await seed(dsn, options.guests)
@@ -329,6 +307,11 @@ async def main(options: argparse.Namespace, dsn: str) -> None:
         "requests": lambda: against_the_limit(house, keys, options),
         "lists": lambda: lists(house, options),
         "webhooks": lambda: deliveries(house, options),
+        "redeem": lambda: guest_side.redeem(house, keys, options),
+        "wallet": lambda: guest_side.wallet_page(house, keys[0]),
+        "smtp": lambda: guest_side.smtp(house, options),
+        "radius": lambda: guest_side.radius(house),
+        "overview": lambda: guest_side.overview(house, keys[0]),
     }
     for name, part in parts.items():
         if options.only in (None, name):
@@ -346,7 +329,7 @@ if __name__ == "__main__":
     parser.add_argument("--guests", type=int, default=1_000_000, help="how many to seed, the first time")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each round")
-    parser.add_argument("--only", choices=["requests", "lists", "webhooks", "start"])
+    parser.add_argument("--only", choices=[*PARTS, "start"])
     chosen = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     FOLDER.chmod(0o711)

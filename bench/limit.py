@@ -15,9 +15,13 @@ import uvicorn
 import uvloop
 
 from hospes.capabilities.access import metering  # noqa: F401 (the same modules in memory as the server has)
+from hospes.capabilities.analytics.days import ADD_EVENT
 from hospes.capabilities.events.log import RECORD
+from hospes.capabilities.guests.merging import HOLD
 from hospes.capabilities.guests.profile import CREATE, STATE
+from hospes.capabilities.loyalty.ledger import DRAW, SPENDABLE, WRITE
 from hospes.capabilities.record.whole import GET
+from hospes.capabilities.wallet.pass_updates import MOVE
 from hospes.capabilities.webhooks.outbox import FAN_OUT
 
 _encode = msgspec.json.Encoder().encode
@@ -41,6 +45,8 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
             now = datetime.now(UTC)
             row = await pool.fetchrow(GET.text, workspace, int(scope["path"].rpartition("/")[2]), now)
             status, body = 200, _encode(dict(row))
+        elif scope["path"].endswith("/redeem"):
+            status, body = 200, await redeem(int(scope["path"].split("/")[-2]))
         else:
             given = msgspec.json.decode((await receive())["body"])
             status, body = 201, await insert(given)
@@ -64,7 +70,7 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
             await connection.fetchrow(
                 STATE.text, workspace, guest, "bench", "bench", event["position"], now, ["email"], [email],
                 ["name", "email"], [_encode(name).decode(), _encode(email).decode()], True,
-                ["guests", "location:1"], [1, 1],
+                ["guests", "location:1"], [1, 1], None,
             )  # fmt: skip
             await connection.execute(
                 FAN_OUT.text,
@@ -77,6 +83,28 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
                 now,
             )
             return _encode(dict(await connection.fetchrow(GET.text, workspace, guest, now)))
+
+    async def redeem(guest: int) -> bytes:
+        """One point spent, as `loyalty.redeem` does it: lock, lots, ledger, event, figures, passes, webhook row."""
+        async with pool.acquire() as connection, connection.transaction():
+            now = datetime.now(UTC)
+            await connection.fetchrow(HOLD.text, workspace, guest)
+            lot = (await connection.fetch(SPENDABLE.text, workspace, [guest], now))[0]
+            movement = await connection.fetchval(
+                WRITE.text, workspace, guest, "redeem", -1, "bench", None, None, None, "bench", "bench", now, 0, 1
+            )  # fmt: skip
+            await connection.execute(DRAW.text, workspace, movement, [lot["id"]], [guest], [1], "liability")
+            event = await connection.fetchrow(
+                RECORD.text, workspace, 0, "loyalty.points_redeemed", guest, None,
+                {"guest_id": guest, "points": 1}, "bench", "bench", now, now,
+            )  # fmt: skip
+            await connection.execute(ADD_EVENT.text, workspace, ["points_redeemed"], 1, now, None)
+            await connection.fetch(MOVE.text, workspace, [guest], event["position"], now)
+            await connection.execute(
+                FAN_OUT.text, workspace, f"dlv_bench{next(numbers):016d}", event["position"], 1,
+                "loyalty.points_redeemed", _BODY, now,
+            )  # fmt: skip
+            return _encode({"transaction_id": movement, "guest_id": guest, "points": -1})
 
     config = uvicorn.Config(application, lifespan="off", access_log=False, log_level="warning")
     await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=fd)])

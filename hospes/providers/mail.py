@@ -1,9 +1,11 @@
 """Letters as mail: RFC 5322 headers, text and HTML, one-click unsubscribing, DKIM."""
 
 from email import policy
+from email.header import Header
 from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import format_datetime
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.utils import format_datetime, formataddr
 
 import dkim
 import msgspec
@@ -11,7 +13,10 @@ import msgspec
 from hospes.base.errors import Misconfigured
 from hospes.capabilities.messaging import Letter
 
-_POLICY = policy.SMTP.clone(cte_type="7bit")
+# The old policy writes five times as fast as the new. It refuses nothing, so every value that comes from
+# outside goes through `_printable`, which leaves no line end in it.
+_POLICY = policy.compat32.clone(linesep="\r\n", max_line_length=0)
+_LONGEST_LINE = 900
 _SIGNED = [b"from", b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type"]
 _UNSUBSCRIBING = [b"list-unsubscribe", b"list-unsubscribe-post"]
 
@@ -47,25 +52,28 @@ class MailWriter:
             self._sign(b"From: a@example.com\r\n\r\n.", [b"from"])
 
     def write(self, letter: Letter) -> Mail:
-        """The letter as mail. Raises ValueError for what no header can hold."""
-        mail = EmailMessage(policy=_POLICY)
-        local, _, domain = letter.to.rpartition("@")
-        mail["From"] = Address(_printable(letter.sender), self._sender.username, self._sender.domain)
-        mail["To"] = Address("", local, domain)
-        mail["Subject"] = _printable(letter.subject or "")
-        mail["Date"] = format_datetime(letter.written_at)
-        mail["Message-ID"] = f"<{letter.mark}@{self._sender.domain}>"
-        # Answering machines keep quiet (RFC 3834).
-        mail["Auto-Submitted"] = "auto-generated"
+        """The letter as mail. Raises ValueError for an address that no envelope can hold."""
+        if not letter.to.isprintable() or " " in letter.to:
+            raise ValueError("not an address")
+        headers = {
+            "From": formataddr((_printable(letter.sender), self._sender.addr_spec)),
+            # An address beyond ASCII cannot stand in a header that every server passes on.
+            "To": letter.to if letter.to.isascii() else "undisclosed-recipients:;",
+            "Subject": _encoded(_printable(letter.subject or "")),
+            "Date": format_datetime(letter.written_at),
+            "Message-ID": f"<{letter.mark}@{self._sender.domain}>",
+            # Answering machines keep quiet (RFC 3834).
+            "Auto-Submitted": "auto-generated",
+        }
         signed = list(_SIGNED)
         if letter.unsubscribe_url:
-            mail["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
-            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+            headers["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
+            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
             signed += _UNSUBSCRIBING
-        mail.set_content(letter.text)
-        if letter.html:
-            mail.add_alternative(letter.html, subtype="html")
-        raw = mail.as_bytes()
+        mail = _parts(letter)
+        for name, value in headers.items():
+            mail[name] = value
+        raw = mail.as_bytes(policy=_POLICY)
         return Mail(self._return_path(letter.mark), letter.to, self._sign(raw, signed) + raw)
 
     def _return_path(self, mark: str) -> str:
@@ -98,6 +106,28 @@ def _address(text: str, setting: str) -> Address:
     if not (address.username and address.domain and text.isascii()):
         raise Misconfigured(f"{setting} is an email address, such as hello@example.com.")
     return address
+
+
+def _parts(letter: Letter) -> MIMEText | MIMEMultipart:
+    """The text, or text and HTML as two ways to say the same."""
+    text = _part(letter.text, "plain")
+    if not letter.html:
+        return text
+    both = MIMEMultipart("alternative", boundary=f"={letter.mark.replace('.', '_')}=")
+    both.attach(text)
+    both.attach(_part(letter.html, "html"))
+    return both
+
+
+def _part(content: str, kind: str) -> MIMEText:
+    lines = content.replace("\r\n", "\n").replace("\r", "\n")
+    # What is plain ASCII in short lines goes as it is; all else in base64 (RFC 5322 section 2.1.1).
+    is_plain = lines.isascii() and "\0" not in lines and max(map(len, lines.split("\n"))) <= _LONGEST_LINE
+    return MIMEText(lines, kind, "us-ascii" if is_plain else "utf-8")
+
+
+def _encoded(text: str) -> str:
+    return text if text.isascii() else Header(text, "utf-8").encode()
 
 
 def _printable(text: str) -> str:

@@ -20,7 +20,7 @@ from hospes.capabilities.messaging.templates import MARKETING
 
 # What one workspace has in hand: so many lots, each of so many messages.
 _LOTS = 2
-_LOT = 16
+_LOT = 25
 _FIRST_RETRY = timedelta(minutes=1)
 _LONGEST_RETRY = timedelta(hours=4)
 _GIVE_UP = timedelta(hours=48)
