@@ -311,7 +311,7 @@ async def main(options: argparse.Namespace, dsn: str) -> None:
         "wallet": lambda: guest_side.wallet_page(house, keys[0]),
         "smtp": lambda: guest_side.smtp(house, options),
         "radius": lambda: guest_side.radius(house),
-        "overview": lambda: guest_side.overview(house, keys[0]),
+        "overview": lambda: guest_side.overview(house, keys),
     }
     for name, part in parts.items():
         if options.only in (None, name):

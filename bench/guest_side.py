@@ -63,7 +63,7 @@ async def redeem(house: House, keys: list[str], options: argparse.Namespace) -> 
     limit = child("bench.limit", str(theirs_at.fileno()), house.dsn, str(BIG), fds=(theirs_at.fileno(),))
     try:
         async with serving(house, keys[0]) as ours_at:
-            await answering(theirs_at.getsockname()[1], "/loyalty/guests/77/redeem", "")
+            await answering(theirs_at.getsockname()[1], f"{BASE}/crm/guests/77", "")
             for name, spread, goal in (("many guests", _HOLDERS, 0.5), ("one guest", 1, 0.0)):
                 figures: list[list[float]] = [[], []]
 
@@ -291,7 +291,7 @@ async def _send_packets(radclient: str, path: Path, port: str, times: int) -> fl
     return 1_000 * times / took
 
 
-async def overview(house: House, key: str) -> None:
+async def overview(house: House, keys: list[str]) -> None:
     """The headline figures of a workspace with a million guests and ten million events."""
     connection = await asyncpg.connect(house.dsn)
     if not await connection.fetchval(
@@ -300,18 +300,20 @@ async def overview(house: House, key: str) -> None:
         print(f"Seeding {_EVENTS:,} events (once)")
         for statement in _PAST:
             await connection.execute(statement, BIG, _EVENTS)
+        await connection.execute("ANALYZE")
     await connection.close()
     now: Any = datetime.now(UTC)
     async with house.database.begin(BIG, now=now, actor=_ACTOR) as tx:
         await analytics.fold(tx, now.date() - timedelta(days=2))
-    async with serving(house, key) as port:
-        latencies: list[float] = []
+    async with serving(house, keys[0]) as port:
         for page in ("overview", "guests", "promotions"):
             _, some = await load(
-                port, lambda _, page=page: request("GET", f"{BASE}/analytics/{page}", key), connections=2, seconds=2
+                port,
+                lambda number, page=page: request("GET", f"{BASE}/analytics/{page}", keys[number % len(keys)]),
+                connections=2,
+                seconds=2,
             )
             p95 = statistics.quantiles(some, n=20)[-1]
-            latencies.append(p95)
             row(f"GET /analytics/{page}, 1M guests, 10M events, p95", p95, "ms", "<= 100", p95 <= 100)
 
 
@@ -335,5 +337,4 @@ _PAST = (
      GROUP BY place, metric, occurred_at::date
         ON CONFLICT DO NOTHING
     """,
-    "ANALYZE",
 )
