@@ -13,6 +13,14 @@ import asyncpg
 _WAIT_SECONDS = 10
 
 
+def is_gone(connection: Any) -> bool:
+    """Whether a connection was closed, by us or by the server; the pool takes back by itself what was cut."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
+
+
 class Connections:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -30,7 +38,7 @@ class Connections:
         try:
             while self._idle:
                 connection = self._idle.pop()
-                if not connection.is_closed():
+                if not is_gone(connection):
                     return connection
                 await self._pool.release(connection)
             return await self._pool.acquire(timeout=_WAIT_SECONDS)
@@ -41,7 +49,7 @@ class Connections:
     async def give(self, connection: Any, *, is_well: bool) -> None:
         """`is_well` when nothing of the last use is still going on: it was not cancelled or cut off."""
         try:
-            if is_well and not self._is_closing and not connection.is_closed():
+            if is_well and not self._is_closing and not is_gone(connection):
                 self._idle.append(connection)
             else:
                 await self._pool.release(connection)

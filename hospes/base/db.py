@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 
 from hospes.base.clock import Clock
-from hospes.base.connections import Connections
+from hospes.base.connections import Connections, is_gone
 from hospes.base.errors import Busy, Conflict, HospesError, Invalid
 
 T = TypeVar("T")
@@ -172,8 +172,13 @@ class _Guarded:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        async with self.raw.transaction():
+        transaction = await _started(self.raw)
+        try:
             yield
+        except BaseException:
+            await _translating(transaction.rollback, unless_gone=self.raw)
+            raise
+        await _translating(transaction.commit)
 
 
 class _Anyone:
@@ -243,15 +248,14 @@ class Database:
                 recorded_at=self._clock.now(),
                 reactions=self.reactions,
             )
-            transaction = connection.transaction()
-            await _translating(transaction.start())
+            transaction = await _started(connection)
             try:
                 yield tx
             except BaseException as error:
-                await _translating(transaction.rollback(), unless_gone=connection)
+                await _translating(transaction.rollback, unless_gone=connection)
                 is_well = isinstance(error, HospesError)
                 raise
-            await _translating(transaction.commit())
+            await _translating(transaction.commit)
             is_well = True
         finally:
             await self._connections.give(connection, is_well=is_well)
@@ -280,7 +284,7 @@ class Database:
         await self._connections.close()
 
 
-_DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 # What PostgreSQL or its driver says of values that validation should have caught (case S6).
 _CLIENT_FAULTS = ("22", "54000", "54001")
@@ -308,11 +312,21 @@ class DatabaseError(HospesError):
         super().__init__(f"The database refused a statement (SQLSTATE {state}).")
 
 
-async def _translating(step: Any, *, unless_gone: Any = None) -> None:
+async def _started(connection: Any) -> Any:
     try:
-        await step
+        transaction = connection.transaction()
+        await transaction.start()
     except _DATABASE_ERRORS as error:
-        if unless_gone is not None and unless_gone.is_closed():
+        raise translated(error) from None
+    return transaction
+
+
+async def _translating(step: Callable[[], Any], *, unless_gone: Any = None) -> None:
+    try:
+        # Called in here: on a connection that is gone, the call itself raises, before anything is awaited.
+        await step()
+    except _DATABASE_ERRORS as error:
+        if unless_gone is not None and is_gone(unless_gone):
             return
         raise translated(error) from None
 

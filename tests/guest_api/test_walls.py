@@ -12,7 +12,8 @@ from tests.living import Api, Home, Receiver
 NOT_FOUND = {"Guest not found", "Webhook not found", "Delivery not found", "Promotion not found", "Pass not found"}
 
 
-async def _theirs(other: Api, receiver: Receiver) -> dict[str, str]:
+async def their_own(other: Api, receiver: Receiver) -> dict[str, str]:
+    """One of everything that paths name, in this workspace: ids by the names of the paths."""
     webhook = await other.new_webhook(receiver)
     guest = await other.new_guest(name="Theirs", email="theirs@example.com")
     await other.post(f"/crm/guests/{guest['id']}/notes", {"text": "Theirs"})
@@ -42,7 +43,7 @@ async def test_another_workspaces_ids_are_404_and_nothing_of_theirs_changes(
     home: Home, api: Api, receiver: Receiver, route: Any
 ) -> None:
     other = await home.new_api()
-    theirs = await _theirs(other, receiver)
+    theirs = await their_own(other, receiver)
     before = [(await other.get(path)).body for path in ("/crm/guests", "/webhooks", "/crm/events")]
 
     path = re.sub(r"{(\w+)}", lambda found: theirs[found[1]], route.path)
