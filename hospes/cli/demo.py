@@ -11,6 +11,7 @@ from hospes.cli import demo_story
 from hospes.house import House
 
 _LIMIT = 10_000
+SLUG = demo_story.SLUG
 
 
 class Credentials(msgspec.Struct, frozen=True):

@@ -32,6 +32,7 @@ _PLACES = (
     ("Harbour Rooms", "9 Harbour Road", "Marseille", "FR", "Europe/Paris", "harbour-rooms", "#1d4ed8"),
     ("Market Hall Bar", "3 Market Square", "Lisbon", "PT", "Europe/Lisbon", "market-hall", "#9f1239"),
 )
+SLUG = _PLACES[0][5]
 _WORDS = {
     "en": "Send me offers and news by email. I can stop them at any time.",
     "fr": "Envoyez-moi des offres et des nouvelles par e-mail. Je peux arrêter à tout moment.",
@@ -146,7 +147,7 @@ async def _open_messages(tx: Tx) -> None:
 def _steps(now: datetime) -> Iterator[_Step]:
     """Everything that happens in the year, in any order."""
     chance = random.Random(42)  # noqa: S311 (the same story every time)
-    known = {number: now - timedelta(days=_DAYS - 2 - number * 5, hours=number % 9) for number in range(1, _PEOPLE + 1)}
+    known = {number: now - timedelta(days=_DAYS - 2 - number * 6, hours=number % 9) for number in range(1, _PEOPLE + 1)}
     for number, at in known.items():
         yield _Step(at, 0, "met", number, _home(number))
     order = 1

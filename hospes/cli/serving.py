@@ -17,6 +17,7 @@ from hospes.cli import demo
 from hospes.cli.session import dsn_of, say, secret_key, vault_of
 from hospes.cli.supervisor import Child, Supervisor, bind
 from hospes.house import DOORS, House, prepare
+from hospes.providers import ways_out
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker: bool, with_demo: bool) -> int:
@@ -31,6 +32,9 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker
             if postgres:
                 postgres.start()
             key = asyncio.run(_prepare(settings, with_demo=with_demo))
+            if "public_url" not in settings.model_fields_set:
+                # Links in mail and on pages lead back here; the children inherit it.
+                os.environ["HOSPES_PUBLIC_URL"] = f"http://127.0.0.1:{listening.getsockname()[1]}"
             # Several processes count a key's calls together; one does without.
             fds = [listening.fileno()] + ([access.shared_windows.create()] if workers > 1 else [])
             children = [
@@ -38,7 +42,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker
             ]
             if with_worker:
                 children.append(_child(settings, "worker", ["worker"]))
-            _announce(address, key)
+            _announce(settings, address, key)
             return Supervisor(children, say=say, postgres=postgres).run()
         finally:
             if postgres:
@@ -95,7 +99,7 @@ def _child(settings: Settings, name: str, arguments: list[str], *fds: int) -> Ch
     return Child(name, [sys.executable, "-m", "hospes.cli.children", *arguments], environment, fds)
 
 
-def _announce(address: str, key: str | None) -> None:
+def _announce(settings: Settings, address: str, key: str | None) -> None:
     lines = [f"Hospes serves on {address}"]
     lines += [f"  {contract.DIALECT.title:<14} {address}{base}/docs" for base, contract in DOORS.items()]
     if key:
@@ -104,6 +108,11 @@ def _announce(address: str, key: str | None) -> None:
             f"  API key        {key}",
             f"  Try it         curl -H 'Authorization: Bearer {key}' {address}{base}/crm/guests",
         ]
+    if key:
+        lines.append(f"  Wi-Fi page     {address}/p/{demo.SLUG}")
+    if settings.smtp_url is None:
+        outbox = f"{address}/dev/outbox" if settings.dev_outbox else f"the folder {ways_out.folder(settings)}"
+        lines.append(f"  Mail           is not sent, it lies in {outbox}")
     lines.append("Stop with Ctrl-C.")
     print("\n".join(lines), flush=True)
 

@@ -11,7 +11,7 @@ import typer
 
 from hospes.base.settings import Settings
 from hospes.capabilities import webhooks, workspaces
-from hospes.capabilities.events import titled
+from hospes.capabilities.events import Event, titled
 from hospes.capabilities.webhooks.signing import contract_signature
 from hospes.cli import demo
 from hospes.cli.app import app
@@ -56,10 +56,15 @@ def test_every_webhook_event_is_documented(name: str) -> None:
     assert f"`{name}`" in text("integrator/webhooks.md")
 
 
-@pytest.mark.parametrize("name", ["tag.added", "tag.removed", "note.added", "guest.merged", "guest.unmerged"])
-def test_every_other_event_is_documented_and_has_a_title(name: str) -> None:
-    assert f"`{name}`" in text("integrator/webhooks.md")
-    assert titled(name) != name
+EVENTS = sorted(
+    (kind for kind in Event.__subclasses__() if kind.__module__.startswith("hospes.")), key=lambda kind: kind.TYPE
+)
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.TYPE)
+def test_every_event_is_documented_and_has_a_title(kind: type[Event]) -> None:
+    assert f"`{kind.TYPE}`" in text("integrator/events.md")
+    assert titled(kind.TYPE) == kind.TITLE != ""
 
 
 @pytest.mark.parametrize("status", sorted({*STATUSES.values(), 401, 405, 408, 413, 415, 429}))

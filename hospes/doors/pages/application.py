@@ -149,6 +149,9 @@ async def _send(request: Request, answer: Answer, language: languages.Language, 
     else:
         status, body = answer.status, render(answer, language, nonce)
         headers |= {"content-type": "text/html; charset=utf-8", "content-language": language.code}
+        if answer.again_seconds:
+            # Of pages that show what changes by itself and take nothing in (WCAG 2.2.1 excepts those).
+            headers["refresh"] = str(answer.again_seconds)
     headers["content-length"] = str(len(body))
     raw = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})

@@ -32,7 +32,6 @@ def render(page: Page, language: Language, nonce: str) -> bytes:
         nonce=nonce,
         brand=brand,
         on_brand=legible_on(brand.colour) if brand and brand.colour else None,
-        again_seconds=page.again_seconds,
         number=lambda value: format_decimal(value, locale=language.code),
         day=lambda at: _day(at, language),
         lasting=lambda minutes: format_timedelta(timedelta(minutes=minutes), threshold=2, locale=language.code),

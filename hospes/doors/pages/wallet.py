@@ -117,6 +117,7 @@ def _code(here: _Here, *, reward_id: int | None, what: str | None) -> Page:
     facts = {
         "token": here.token,
         "what": what,
+        "here": f"/w/{here.token}/" + (f"rewards/{reward_id}" if reward_id else "code"),
         "qr": _drawn(text),
     }
     return Page("code.html", facts, here.brand, again_seconds=_AGAIN_SECONDS)
