@@ -85,7 +85,7 @@ class Worker:
                     await job.settle()
 
     async def run_due(self, workspace_id: int) -> None:
-        """Run every job of one workspace until nothing more is due: for tests and the command line."""
+        """Run every job of one workspace once: for tests and the command line."""
         for job in self._jobs.values():
             await job.run(workspace_id)
             await job.settle()

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from hospes.base import ids
+from hospes.base import ids, metrics
 from hospes.base.clock import Clock
 from hospes.base.db import Actor, Database, Tx, columns, sql
 from hospes.base.errors import HospesError
@@ -290,6 +290,7 @@ class Courier:
             )
             for outcome in outcomes
         ]
+        _count(outcomes)
         told = self._telling(workspace_id, outcomes)
         if not told:
             await self._database.execute(RECORD, workspace_id, *columns(rows, 10))
@@ -311,6 +312,19 @@ class Courier:
                 self._well_at[place] = outcome.at
                 told.add(outcome.delivery.endpoint_id)
         return sorted(told)
+
+
+def _count(outcomes: list[Outcome]) -> None:
+    """Attempts by how they ended: `succeeded`, `refused` with a status, or `unanswered`."""
+    succeeded = sum(outcome.is_success for outcome in outcomes)
+    refused = sum(outcome.status is not None for outcome in outcomes) - succeeded
+    for name, count in (
+        ("succeeded", succeeded),
+        ("refused", refused),
+        ("unanswered", len(outcomes) - succeeded - refused),
+    ):
+        if count:
+            metrics.ATTEMPTS.labels(name).inc(count)
 
 
 # The delivery may have been asked for by hand while it was on its way: then it stays due. An attempt
