@@ -6,11 +6,21 @@ knows how to cancel, close and replace.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
 
 _WAIT_SECONDS = 10
+
+# Everything that a connection raises when the database says no, or is no longer there.
+DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 
 
 def is_gone(connection: Any) -> bool:
@@ -40,7 +50,7 @@ class Connections:
                 connection = self._idle.pop()
                 if not is_gone(connection):
                     return connection
-                await self._pool.release(connection)
+                await self._let_go(connection)
             return await self._pool.acquire(timeout=_WAIT_SECONDS)
         except BaseException:
             self._room.release()
@@ -52,13 +62,18 @@ class Connections:
             if is_well and not self._is_closing and not is_gone(connection):
                 self._idle.append(connection)
             else:
-                await self._pool.release(connection)
+                await self._let_go(connection)
         finally:
             self._room.release()
+
+    async def _let_go(self, connection: Any) -> None:
+        """Back to the pool, which ends one that cannot be made good again."""
+        with suppress(*DRIVER_ERRORS):
+            await self._pool.release(connection)
 
     async def close(self) -> None:
         """Close all; whoever still has one is waited for."""
         self._is_closing = True
         while self._idle:
-            await self._pool.release(self._idle.pop())
+            await self._let_go(self._idle.pop())
         await self._pool.close()

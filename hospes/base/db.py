@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 
 from hospes.base.clock import Clock
-from hospes.base.connections import Connections, is_gone
+from hospes.base.connections import DRIVER_ERRORS, Connections, is_gone
 from hospes.base.errors import Busy, Conflict, HospesError, Invalid
 
 T = TypeVar("T")
@@ -155,19 +155,19 @@ class _Guarded:
     async def fetch(self, statement: Statement, *values: Any) -> list[asyncpg.Record]:
         try:
             return await self.raw.fetch(statement.text, *values)  # type: ignore[no-any-return]
-        except _DATABASE_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from None
 
     async def fetchrow(self, statement: Statement, *values: Any) -> asyncpg.Record | None:
         try:
             return await self.raw.fetchrow(statement.text, *values)  # type: ignore[no-any-return]
-        except _DATABASE_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from None
 
     async def execute(self, statement: Statement, *values: Any) -> str:
         try:
             return await self.raw.execute(statement.text, *values)  # type: ignore[no-any-return]
-        except _DATABASE_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from None
 
     @asynccontextmanager
@@ -210,7 +210,7 @@ class _Anyone:
                 raise
             finally:
                 await self._connections.give(connection, is_well=is_well)
-        except _DATABASE_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from None
         return found
 
@@ -277,14 +277,12 @@ class Database:
     async def _taken(self) -> Any:
         try:
             return await self._connections.take()
-        except _DATABASE_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from None
 
     async def close(self) -> None:
         await self._connections.close()
 
-
-_DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 # What PostgreSQL or its driver says of values that validation should have caught (case S6).
 _CLIENT_FAULTS = ("22", "54000", "54001")
@@ -316,7 +314,7 @@ async def _started(connection: Any) -> Any:
     try:
         transaction = connection.transaction()
         await transaction.start()
-    except _DATABASE_ERRORS as error:
+    except DRIVER_ERRORS as error:
         raise translated(error) from None
     return transaction
 
@@ -325,7 +323,7 @@ async def _translating(step: Callable[[], Any], *, unless_gone: Any = None) -> N
     try:
         # Called in here: on a connection that is gone, the call itself raises, before anything is awaited.
         await step()
-    except _DATABASE_ERRORS as error:
+    except DRIVER_ERRORS as error:
         if unless_gone is not None and is_gone(unless_gone):
             return
         raise translated(error) from None
@@ -380,7 +378,7 @@ async def connect(dsn: str, *, clock: Clock, size: int, statement_timeout_ms: in
                 **({} if is_patient else _IMPATIENT),
             },
         )
-    except _DATABASE_ERRORS as error:
+    except DRIVER_ERRORS as error:
         raise Busy(f"PostgreSQL cannot be reached ({type(error).__name__}). Check HOSPES_DATABASE_URL.") from None
     return Database(Connections(pool), clock)
 

@@ -15,6 +15,7 @@ import asyncpg
 import structlog
 
 from hospes.base.clock import Clock
+from hospes.base.connections import DRIVER_ERRORS
 
 CHANGES = "hospes_changes"
 WAKES = "hospes_wakes"
@@ -22,7 +23,6 @@ WAKES = "hospes_wakes"
 _BEAT_SECONDS = 0.4
 _TRUST_SECONDS = 0.9
 _RECONNECT_SECONDS = 0.2
-_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 log = structlog.get_logger()
 
@@ -86,12 +86,12 @@ class Signals:
                     await connection.add_listener(WAKES, self._wake_heard)
                 self._on_gap()
                 await self._beat(connection, first)
-            except _ERRORS as error:
+            except DRIVER_ERRORS as error:
                 log.warning("signals.lost", error=type(error).__name__)
                 self._heard_at = float("-inf")
             except asyncio.CancelledError:
                 if connection is not None and not connection.is_closed():
-                    with suppress(*_ERRORS):
+                    with suppress(*DRIVER_ERRORS):
                         await self._send(connection)
                 raise
             finally:

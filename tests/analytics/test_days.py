@@ -2,25 +2,20 @@
 
 import random
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import asyncpg
 
 from hospes.capabilities import analytics, events, places
+from hospes.capabilities.wifi.happenings import VisitStarted
 from tests.living import Api, Home
-
-
-class Visited(events.Event, frozen=True):
-    """A visit, as the Wi-Fi tells of it."""
-
-    TYPE: ClassVar[str] = "visit.started"
-    session_id: int = 1
 
 
 async def visit(api: Api, guest_id: int, at: datetime, *, location_id: int | None = None) -> None:
     async with api.begin() as tx:
-        event = Visited(guest_id=guest_id)
-        await events.record(tx, event, location_id=location_id or api.location_id, occurred_at=at)
+        place = location_id or api.location_id
+        event = VisitStarted(guest_id=guest_id, session_id=1, location_id=place)
+        await events.record(tx, event, location_id=place, occurred_at=at)
 
 
 def ago(home: Home, days: int) -> str:
