@@ -31,11 +31,12 @@ def data_folder() -> Path:
 
 
 @contextmanager
-def live_server(*options: str) -> Iterator[Live]:
+def live_server(*options: str, **settings: str) -> Iterator[Live]:
     """`hospes serve --demo` on a fresh data folder; ended with SIGTERM, which has to end well."""
     folder = data_folder()
     environment = {name: value for name, value in os.environ.items() if name != "HOSPES_DATABASE_URL"}
     environment |= {"HOSPES_ALLOW_LOOPBACK_WEBHOOKS": "1", "HOSPES_LOG_LEVEL": "warning"}
+    environment |= {f"HOSPES_{name.upper()}": value for name, value in settings.items()}
     arguments = ["serve", "--demo", "--port", "0", "--data-dir", str(folder), *options]
     with (
         (folder / "log").open("w") as log,
