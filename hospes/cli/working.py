@@ -1,12 +1,12 @@
 """A transaction in one workspace, for commands that change what a workspace defines."""
 
-import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hospes.base import money
 from hospes.base.db import Actor, Tx
 from hospes.base.errors import Invalid
 from hospes.capabilities import workspaces
@@ -33,10 +33,13 @@ def instant(text: str | None, option: str) -> datetime | None:
 
 def amount(text: str | None, option: str) -> Decimal | None:
     """As `instant`, for an amount of money."""
+    if text is None:
+        return None
     with told():
-        if text is not None and not re.fullmatch(r"[0-9]{1,12}([.][0-9]{1,4})?", text, re.ASCII):
-            raise Invalid(f"{option} is digits, with at most four decimals, such as 2.50.")
-    return Decimal(text) if text is not None else None
+        try:
+            return money.amount(text, field=option)
+        except Invalid as error:
+            raise Invalid(f"{option}: {error.message}") from None
 
 
 def in_workspace(data_dir: Path | None, workspace_id: int, work: Callable[[Tx], Awaitable[T]]) -> T:

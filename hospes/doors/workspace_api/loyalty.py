@@ -1,13 +1,12 @@
 """Loyalty: the programme, tiers, rewards, what earns, and each guest's ledger."""
 
-import re
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from hospes.base import money
 from hospes.base.db import Reader, Tx
 from hospes.base.errors import Invalid
 from hospes.capabilities import guests, loyalty
@@ -279,7 +278,7 @@ async def create_rule(tx: Tx, body: RuleIn) -> RuleOut:
 
     So many points for each visit, night or stay, or for each `per_amount` spent.
     """
-    amount = _decimal(body.per_amount, "per_amount") if body.per_amount is not None else None
+    amount = money.amount(body.per_amount, field="per_amount") if body.per_amount is not None else None
     rule_id = await loyalty.rules.create(
         tx, basis=body.basis, points=body.points, per_amount=amount, currency=body.currency
     )
@@ -334,7 +333,7 @@ async def earn(tx: Tx, guest_id: int, body: EarningIn) -> EarningOut:
         tx,
         guest.id,
         body.basis,
-        _decimal(body.quantity, "quantity"),
+        money.amount(body.quantity, field="quantity"),
         cause=f"{body.basis} {body.reference}",
         currency=body.currency,
         location_id=body.location_id,
@@ -349,13 +348,6 @@ async def reverse_movement(tx: Tx, movement_id: int, body: ReversalIn) -> Moveme
     them are gone.
     """
     return MovementOut.of(await loyalty.reverse(tx, movement_id, note=body.note))
-
-
-def _decimal(text: str, field: str) -> Decimal:
-    # The shape was checked; this keeps a changed shape from letting `NaN` or `1E+999` through.
-    if not re.fullmatch(r"[0-9]{1,12}([.][0-9]{1,4})?", text, re.ASCII):
-        raise Invalid("An amount is digits, with at most four decimals.", field=field)
-    return Decimal(text)
 
 
 def _route(method: str, path: str, handler: Any, answer: Any, **more: Any) -> Route:

@@ -1,21 +1,19 @@
 """Promotions: what they say, whether they run, and who was given them."""
 
-import re
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from hospes.base import money
 from hospes.base.db import Reader, Tx
-from hospes.base.errors import Invalid
 from hospes.capabilities import promotions
 from hospes.doors.workspace_api.shapes import Body, Id, Instant, Paging, next_after
 from hospes.web.routes import Route
 
 Limit = Annotated[int, Meta(ge=1, le=1_000_000_000)]
-Money = Annotated[str, Meta(pattern="^[0-9]{1,12}([.][0-9]{1,4})?$", examples=["2.50"])]
+Money = Annotated[str, Meta(pattern=f"^{money.PATTERN}$", examples=["2.50"])]
 Slugs = Annotated[list[Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]], Meta(max_length=50)]
 Ids = Annotated[list[Id], Meta(max_length=200)]
 
@@ -42,7 +40,7 @@ class PromotionIn(Body, frozen=True, kw_only=True):
             name=self.name.strip(),
             kind=self.type,
             description=self.description,
-            value=_decimal(self.value),
+            value=money.amount(self.value, field="value") if self.value is not None else None,
             currency=self.currency,
             location_ids=self.location_ids,
             tag_slugs=self.tags,
@@ -208,15 +206,6 @@ async def revoke_grant(tx: Tx, grant_id: int) -> GrantOut:
 
 async def _shown(reader: Reader, promotion_id: int) -> PromotionOut:
     return PromotionOut.of(await promotions.definitions.get(reader, promotion_id), reader.now)
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    # The shape was checked; this keeps a changed shape from letting `NaN` or `1E+999` through.
-    if not re.fullmatch(r"[0-9]{1,12}([.][0-9]{1,4})?", text, re.ASCII):
-        raise Invalid("An amount is digits, with at most four decimals.", field="value")
-    return Decimal(text)
 
 
 def _instant(at: datetime | None) -> str | None:
