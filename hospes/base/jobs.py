@@ -34,6 +34,10 @@ class Job(Protocol):
         """Workspaces in which something waits."""
         ...
 
+    def stop(self) -> None:
+        """Begin nothing new: the process ends soon."""
+        ...
+
     async def settle(self) -> None:
         """Wait for what was started."""
         ...
@@ -78,6 +82,8 @@ class Worker:
         await ending.wait()
         for task in tasks:
             task.cancel()
+        for job in self._jobs.values():
+            job.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
                 await asyncio.gather(*tasks, *self._running.values(), return_exceptions=True)

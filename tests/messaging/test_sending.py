@@ -212,6 +212,31 @@ async def test_a_worker_that_dies_while_sending_sends_nothing_twice_and_is_not_s
     assert "may have arrived" in shown["error"]
 
 
+async def test_a_worker_that_ends_finishes_what_it_has_in_hand_and_leaves_the_rest_queued(
+    home: Home, api: Api, vault: Vault
+) -> None:
+    await new_template(api)
+    guest = await api.new_guest(email="alex@example.com")
+    requests = [await send(api, guest) for _ in range(80)]
+    sent: list[str] = []
+
+    class Ending:
+        async def send(self, letter: Letter) -> Receipt:
+            room.stop()
+            sent.append(letter.mark)
+            return Receipt("sent")
+
+        async def check(self) -> Receipt:
+            return Receipt("sent")
+
+    async with sending_with(home, vault, {"email": Ending()}) as room:
+        await room.run(api.workspace_id)
+
+    statuses = [(await standing(api, request_id))["status"] for request_id in requests]
+    assert statuses.count("sent") == len(sent) <= 50
+    assert statuses.count("queued") == 80 - len(sent)
+
+
 async def test_while_the_mail_server_is_down_callers_are_told_at_once_and_what_waited_is_sent_later(
     home: Home, api: Api, vault: Vault
 ) -> None:

@@ -65,6 +65,7 @@ class Mailroom:
         self._name = name
         self._public_url = public_url
         self._down_until: dict[str, float] = {}
+        self._is_stopping = False
 
     async def run(self, workspace_id: int) -> datetime | None:
         """Send everything due in a workspace; returns when the next falls due, None when nothing waits."""
@@ -76,6 +77,10 @@ class Mailroom:
     async def waiting(self) -> list[int]:
         """As `Job.waiting`."""
         return await outbox.waiting(self._database, self._clock.now())
+
+    def stop(self) -> None:
+        """As `Job.stop`: what was not taken yet stays queued, and what was is sent and written down."""
+        self._is_stopping = True
 
     async def settle(self) -> None:
         """As `Job.settle`: nothing outlives `run`."""
@@ -92,7 +97,7 @@ class Mailroom:
             await self._note_mail(is_down=receipt.outcome == "down")
 
     async def _send_lots(self, workspace_id: int) -> None:
-        while channels := self._open_channels():
+        while not self._is_stopping and (channels := self._open_channels()):
             now = await self._instant(workspace_id)
             reader = self._database.reader(workspace_id, now=now, actor=_ACTOR)
             lot = await outbox.claim(reader, channels, by=self._name, house_now=self._clock.now(), most=_LOT)

@@ -132,6 +132,9 @@ class PassPushes:
         """As `Job.waiting`."""
         return [row[0] for row in await self._database.fetch(WAITING)]
 
+    def stop(self) -> None:
+        """As `Job.stop`: a push twice does no harm."""
+
     async def settle(self) -> None:
         """As `Job.settle`: `run` waits for its own."""
 

@@ -120,6 +120,7 @@ class Courier:
         self._well_at: dict[tuple[int, int], datetime] = {}
         self._lines: dict[tuple[int, int], _Line] = {}
         self._held = 0
+        self._is_stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcomes: dict[int, list[Outcome]] = {}
         self._recording: dict[int, asyncio.Task[None]] = {}
@@ -127,7 +128,7 @@ class Courier:
 
     async def run(self, workspace_id: int) -> datetime | None:
         """Start everything due in a workspace; returns when the next falls due, None when nothing waits."""
-        while self._held < _MOST_IN_HAND:
+        while not self._is_stopping and self._held < _MOST_IN_HAND:
             now = await self._instant(workspace_id)
             full = [
                 endpoint
@@ -158,6 +159,10 @@ class Courier:
     async def waiting(self) -> list[int]:
         """As `Job.waiting`."""
         return await outbox.waiting(self._database)
+
+    def stop(self) -> None:
+        """As `Job.stop`: nothing more is claimed; what is in hand is sent."""
+        self._is_stopping = True
 
     async def check(self) -> None:
         """As `Job.check`: every endpoint is somebody else's, and tells when it is sent something."""
