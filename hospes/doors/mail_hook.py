@@ -17,6 +17,7 @@ from hospes.base.errors import Busy
 from hospes.base.secrets import Vault, same
 from hospes.capabilities.messaging import feedback, letters
 from hospes.capabilities.messaging.feedback import Told, Verdict
+from hospes.web.requests import Refusal, whole_body
 
 _MOST_BYTES = 2 * 1024 * 1024
 _ACTOR = Actor("mail", "Mail hook")
@@ -52,13 +53,11 @@ class MailHook:
             return PlainTextResponse("Not found.\n", 404)
         if request.method != "POST":
             return PlainTextResponse("POST a bounce as message/rfc822, or events as JSON.\n", 405, {"allow": "POST"})
-        raw = b""
-        async for part in request.stream():
-            raw += part
-            if len(raw) > _MOST_BYTES:
-                return PlainTextResponse("The message is too large: 2 MiB at most.\n", 413)
         try:
+            raw = await whole_body(request.receive, most=_MOST_BYTES)
             noted = [await self.note(one) for one in self.read(raw, request.headers.get("content-type", ""))]
+        except Refusal as refusal:
+            return PlainTextResponse(f"{refusal.detail}\n", refusal.status, refusal.headers)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return PlainTextResponse("The body is not JSON of a known form.\n", 400)
         except Busy:

@@ -17,6 +17,7 @@ from hospes.base.errors import Exhausted, HospesError
 from hospes.base.secrets import Vault
 from hospes.capabilities import wallet
 from hospes.capabilities.wallet.passes import Maker, Pass
+from hospes.web.requests import Refusal, whole_body
 
 _MOST_BYTES = 64 * 1024
 _LARGEST_TAG = (1 << 63) - 1
@@ -174,9 +175,7 @@ def _is_newest(pass_: Pass, known: str) -> bool:
 
 async def _body(request: Request) -> bytes:
     """Raises _Refused."""
-    raw = b""
-    async for part in request.stream():
-        raw += part
-        if len(raw) > _MOST_BYTES:
-            raise _Refused(413)
-    return raw
+    try:
+        return await whole_body(request.receive, most=_MOST_BYTES)
+    except Refusal as refusal:
+        raise _Refused(refusal.status, refusal.headers) from None

@@ -19,6 +19,7 @@ from hospes.base.errors import Busy, HospesError, NotFound
 from hospes.capabilities import wifi
 from hospes.capabilities.access import Keyring
 from hospes.capabilities.access.staff_tokens import NETWORK, PREFIX, Member
+from hospes.web.requests import Refusal, whole_body
 
 _MOST_BYTES = 64 * 1024
 _ACTOR = Actor("radius", "RADIUS")
@@ -91,13 +92,10 @@ class Radius:
         if member is None:
             words = "Send a token of the role network: hospes tokens create ID --role network\n"
             return PlainTextResponse(words, 401, {"www-authenticate": 'Basic realm="hospes"'})
-        raw = b""
-        async for part in request.stream():
-            raw += part
-            if len(raw) > _MOST_BYTES:
-                return PlainTextResponse("The packet is too large.\n", 413)
         try:
-            packet = Attributes(raw)
+            packet = Attributes(await whole_body(request.receive, most=_MOST_BYTES))
+        except Refusal as refusal:
+            return PlainTextResponse(f"{refusal.detail}\n", refusal.status, refusal.headers)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return PlainTextResponse("The body is not a packet's attributes.\n", 400)
         try:

@@ -15,7 +15,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MOST_BODY_BYTES = 1 << 20
-_BODY_SECONDS = 15.0
+# For the whole of a body, however fast its parts come.
+BODY_SECONDS = 15.0
 
 _ONCE = (b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key", b"x-request-id")
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -100,34 +101,8 @@ class Request:
             raise Refusal(415, "Compressed bodies are not accepted. Send the JSON as it is.")
         length = self.headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length) > MOST_BODY_BYTES:
-            raise _TOO_LARGE
-        try:
-            async with asyncio.timeout(_BODY_SECONDS):
-                return await self._read()
-        except TimeoutError:
-            raise Refusal(408, "The body did not arrive in time.", {"connection": "close"}) from None
-
-    async def _read(self) -> bytes:
-        message = await self._receive()
-        if not message.get("more_body"):
-            return self._part(message, 0)
-        parts, size = [], 0
-        while True:
-            part = self._part(message, size)
-            parts.append(part)
-            size += len(part)
-            if not message.get("more_body"):
-                return b"".join(parts)
-            message = await self._receive()
-
-    @staticmethod
-    def _part(message: MutableMapping[str, Any], before: int) -> bytes:
-        if message["type"] == "http.disconnect":
-            raise Refusal(400, "The connection was closed before the body was complete.")
-        part: bytes = message.get("body", b"")
-        if before + len(part) > MOST_BODY_BYTES:
-            raise _TOO_LARGE
-        return part
+            raise _too_large(MOST_BODY_BYTES)
+        return await whole_body(self._receive, most=MOST_BODY_BYTES)
 
     def _identity(self, now: datetime) -> str:
         given = self.headers.get(b"x-request-id")
@@ -138,7 +113,37 @@ class Request:
         return ids.ulid("req_", now)
 
 
-_TOO_LARGE = Refusal(413, "The body is larger than 1 MiB.", {"connection": "close"})
+async def whole_body(receive: Receive, *, most: int) -> bytes:
+    """The body, if it is no larger than `most`. Raises Refusal 413, 408, or 400 when the caller went away."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _parts(receive, most)
+    except TimeoutError:
+        raise Refusal(408, "The body did not arrive in time.", _CLOSE) from None
+
+
+async def _parts(receive: Receive, most: int) -> bytes:
+    parts, size, is_more = [], 0, True
+    while is_more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refusal(400, "The connection was closed before the body was complete.")
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise _too_large(most)
+        parts.append(part)
+        is_more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(most: int) -> Refusal:
+    size = f"{most >> 20} MiB" if most >= 1 << 20 else f"{most >> 10} KiB"
+    return Refusal(413, f"The body is larger than {size}.", _CLOSE)
+
+
+# What is left of the body is not read, so nothing can follow it on this connection.
+_CLOSE = {"connection": "close"}
 
 
 def json_content(content_type: str | None) -> bool:
