@@ -7,6 +7,7 @@ HospesError
 ├── Invalid         a value cannot be accepted; `field` says which
 ├── Forbidden       the caller may not do this
 ├── Exhausted       a limited thing is used up
+├── TooOften        a limit in time is reached; `seconds` says how long to wait
 ├── Busy            try again later; nothing was written
 ├── ProviderFailed  somebody outside the house does not answer
 └── Misconfigured   the operator has to change something first
@@ -55,6 +56,14 @@ class Forbidden(HospesError):
 
 class Exhausted(HospesError):
     """Nothing is left of it."""
+
+
+class TooOften(HospesError):
+    """Too often. Try again later."""
+
+    def __init__(self, message: str | None = None, *, seconds: int = 1, **facts: Any) -> None:
+        self.seconds = seconds
+        super().__init__(message, **facts)
 
 
 class Busy(HospesError):

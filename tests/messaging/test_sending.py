@@ -216,8 +216,8 @@ async def test_a_worker_that_ends_finishes_what_it_has_in_hand_and_leaves_the_re
     home: Home, api: Api, vault: Vault
 ) -> None:
     await new_template(api)
-    guest = await api.new_guest(email="alex@example.com")
-    requests = [await send(api, guest) for _ in range(80)]
+    guests = [await api.new_guest(email=f"guest{number}@example.com") for number in range(80)]
+    requests = [await send(api, guest) for guest in guests]
     sent: list[str] = []
 
     class Ending:

@@ -1,5 +1,6 @@
 """Codes that prove an address: six digits, ten minutes, five tries."""
 
+import re
 from datetime import timedelta
 
 from hospes.base import ids
@@ -47,7 +48,7 @@ async def issue(tx: Tx, vault: Vault, *, purpose: str, draft: outbox.Draft) -> N
     Raises Exhausted when the address was sent five within an hour.
     """
     code = ids.digits(_DIGITS)
-    place = (purpose, draft.channel, draft.address)
+    place = (purpose, draft.channel, _one_spelling(draft.channel, draft.address))
     written = await tx.run(
         ISSUE,
         *place,
@@ -74,7 +75,7 @@ async def issue(tx: Tx, vault: Vault, *, purpose: str, draft: outbox.Draft) -> N
 
 async def is_right(tx: Tx, vault: Vault, *, purpose: str, channel: str, address: str, code: str) -> bool:
     """Whether this is the newest code of the address. Each call is a try; a right code works once."""
-    place = (purpose, channel, address)
+    place = (purpose, channel, _one_spelling(channel, address))
     hashed = await tx.value(TRY, *place, tx.now)
     if hashed is None or not same(hashed, _hashed(vault, tx.workspace_id, place, code)):
         return False
@@ -85,6 +86,11 @@ async def is_right(tx: Tx, vault: Vault, *, purpose: str, channel: str, address:
 async def sweep(tx: Tx) -> None:
     """Forget codes that ended, when they no longer count against the hour."""
     await tx.run(SWEEP, tx.now - timedelta(hours=1), tx.now)
+
+
+def _one_spelling(channel: str, address: str) -> str:
+    """However it is written, an address gets its five codes once: capitals and blanks reach the same person."""
+    return address.casefold() if channel == "email" else re.sub(r"[^0-9+]", "", address)
 
 
 def _hashed(vault: Vault, workspace_id: int, place: tuple[str, ...], code: str) -> bytes:

@@ -1,13 +1,14 @@
 """Sending a template to a guest. Contract 12.1."""
 
+import math
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from hospes.base.db import Reader, Tx, sql
-from hospes.base.errors import Conflict, Invalid, ProviderFailed
+from hospes.base.errors import Conflict, Invalid, ProviderFailed, TooOften
 from hospes.base.secrets import Unreadable, Vault
 from hospes.capabilities import events, guests
 from hospes.capabilities.messaging import outbox, rendering, suppressions, templates
@@ -15,6 +16,9 @@ from hospes.capabilities.messaging.happenings import MessageQueued
 from hospes.capabilities.messaging.templates import MARKETING, Content, Template
 
 UNSUBSCRIBE = "unsubscribe"
+# Emails to one guest within an hour: a caller that runs wild must not fill anybody's mailbox.
+MOST_AN_HOUR = 30
+_HOUR = timedelta(hours=1)
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -43,7 +47,8 @@ async def send(tx: Tx, guest_id: int, slug: str, variables: Mapping[str, Any], *
     """Send a template to a guest's email address; returns the message's id.
 
     Raises NotFound for guest or template, Conflict when the guest has no address or gave no consent,
-    Invalid for a missing variable, ProviderFailed when the mail server is known not to answer.
+    Invalid for a missing variable, TooOften when the guest was sent 30 within an hour, ProviderFailed
+    when the mail server is known not to answer.
     """
     guest = await guests.get(tx, guest_id)
     template = await templates.find(tx, slug)
@@ -56,6 +61,7 @@ async def send(tx: Tx, guest_id: int, slug: str, variables: Mapping[str, Any], *
         raise Conflict("The guest's email address does not take messages: an earlier one bounced or was complained of")
     if house is None or house.mail_down_since is not None:
         raise ProviderFailed("Email provider error")
+    await _take_turn(tx, guest.id)
     unsubscribe = unsubscribe_url(tx, guest.id, vault=vault, public_url=public_url)
     rendered = render(template, guest, house.business, variables, unsubscribe)
     message_id = await outbox.put(
@@ -75,6 +81,31 @@ async def send(tx: Tx, guest_id: int, slug: str, variables: Mapping[str, Any], *
         tx, MessageQueued(guest_id=guest.id, request_id=message_id, channel="email", template=template.slug)
     )
     return message_id
+
+
+# The so-many-th newest, of all records that are this guest.
+NEWEST = sql("""
+    SELECT m.queued_at
+      FROM unnest($2::bigint[]) AS family (guest_id)
+     CROSS JOIN LATERAL (
+           SELECT queued_at
+             FROM messages
+            WHERE workspace_id = $1 AND guest_id = family.guest_id AND channel = 'email'
+            ORDER BY id DESC
+            LIMIT $3) m
+     ORDER BY m.queued_at DESC
+    OFFSET $3::bigint - 1
+     LIMIT 1
+""")
+
+
+async def _take_turn(tx: Tx, guest_id: int) -> None:
+    """Callers of one guest take turns from here, so that their number is exact. Raises TooOften."""
+    family = await guests.hold(tx, guest_id)
+    at: datetime | None = await tx.value(NEWEST, family, MOST_AN_HOUR)
+    if at is not None and at > tx.now - _HOUR:
+        wait = math.ceil((at + _HOUR - tx.now).total_seconds())
+        raise TooOften(f"The guest was sent {MOST_AN_HOUR} emails within an hour", seconds=wait)
 
 
 async def preview(

@@ -31,7 +31,7 @@ _ERRORS = {
         },
     ),
     429: (
-        "The key's limit a minute or the month's quota is used up.",
+        "The key's limit a minute or the month's quota is used up, or the guest was sent too many emails.",
         {"detail": "Rate limit exceeded for this API key"},
     ),
     502: ("A service that the server needs does not answer.", {"detail": "Email provider error"}),

@@ -15,6 +15,7 @@ from hospes.base.errors import (
     Misconfigured,
     NotFound,
     ProviderFailed,
+    TooOften,
 )
 from hospes.web.decode import Fault
 from hospes.web.requests import Refusal
@@ -26,6 +27,7 @@ STATUSES: dict[type[HospesError], int] = {
     Invalid: 422,
     Forbidden: 403,
     Exhausted: 400,
+    TooOften: 429,
     Busy: 503,
     ProviderFailed: 502,
     Misconfigured: 500,
@@ -50,6 +52,8 @@ class Speech:
         if isinstance(error, Invalid):
             loc = ("body", *(error.field.split(".") if error.field else ()))
             return self.faults((Fault("value_error", loc, error.message, error.facts.get("value")),))
+        if isinstance(error, TooOften):
+            return Refusal(status, error.message, {"retry-after": str(error.seconds)})
         return Refusal(status, error.message, {"retry-after": "1"} if status == 503 else {})
 
     def faults(self, faults: tuple[Fault, ...]) -> Refusal:

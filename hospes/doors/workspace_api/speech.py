@@ -16,6 +16,7 @@ from hospes.base.errors import (
     Misconfigured,
     NotFound,
     ProviderFailed,
+    TooOften,
 )
 from hospes.web.decode import Fault
 from hospes.web.requests import Refusal
@@ -27,6 +28,7 @@ STATUSES: dict[type[HospesError], int] = {
     Invalid: 422,
     Forbidden: 403,
     Exhausted: 409,
+    TooOften: 429,
     Busy: 503,
     ProviderFailed: 502,
     Misconfigured: 500,
@@ -51,6 +53,8 @@ class Speech:
         if isinstance(error, Invalid):
             errors = [{"field": error.field or "", "message": error.message}]
             return Refusal(status, {"detail": error.message, "errors": errors})
+        if isinstance(error, TooOften):
+            return Refusal(status, error.message, {"retry-after": str(error.seconds)})
         return Refusal(status, error.message, {"retry-after": "1"} if status == 503 else {})
 
     def faults(self, faults: tuple[Fault, ...]) -> Refusal:
