@@ -80,6 +80,10 @@ class Vault:
         """20 hexadecimal digits that only we can make for `text`: where a whole signature is too long."""
         return self._signature(text, purpose)[:10].hex()
 
+    def derive(self, text: str, purpose: str) -> bytes:
+        """32 bytes that follow from `text` and our key: for secrets that must come out the same again."""
+        return self._signature(text, purpose)
+
     def _signature(self, text: str, purpose: str) -> bytes:
         return hmac.digest(self._signing_key, f"{purpose}.{text}".encode(), hashlib.sha256)
 

@@ -2,6 +2,7 @@
 
 from hospes.capabilities.guests import consents, counts, marks, notes, tags
 from hospes.capabilities.guests.folding import email as checked_email
+from hospes.capabilities.guests.folding import email_identity
 from hospes.capabilities.guests.folding import fold
 from hospes.capabilities.guests.folding import phone as checked_phone
 from hospes.capabilities.guests.happenings import (
@@ -36,6 +37,7 @@ __all__ = [
     "consents",
     "counts",
     "create",
+    "email_identity",
     "family",
     "fold",
     "get",
