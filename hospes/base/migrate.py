@@ -11,6 +11,8 @@ import msgspec
 from hospes.base.errors import Busy, Misconfigured
 
 _LOCK = 0x686F73706573  # "hospes"
+# How long to wait for another server that migrates; each file says how long it waits for a table.
+_LOCK_SECONDS = 10.0
 
 
 class Migration(msgspec.Struct, frozen=True):
@@ -32,13 +34,19 @@ async def migrate(dsn: str, *, say: Callable[[str], None] = lambda _: None) -> l
     """Bring the schema up to date; returns the versions applied.
 
     A lock makes several servers that start at once take turns. Raises Misconfigured when the
-    database was migrated by a newer Hospes or a file was changed after it was applied.
+    database was migrated by a newer Hospes or a file was changed after it was applied, and Busy when
+    somebody holds for too long what a migration needs; that one is then rolled back.
     """
     connection = await _connect(dsn)
     try:
-        await connection.execute("SET lock_timeout = '10s'")
+        await connection.execute(f"SET lock_timeout = {round(_LOCK_SECONDS * 1000)}")
         await connection.fetchval("SELECT pg_advisory_lock($1)", _LOCK)
         return await _apply_missing(connection, say)
+    except asyncpg.LockNotAvailableError:
+        raise Busy(
+            "Another server migrates this database, or something holds one of its tables. "
+            "The migration that had to wait was not applied. Start again in a moment."
+        ) from None
     finally:
         await connection.close()
 
