@@ -150,7 +150,7 @@ class House:
         certificate = pass_certificate.opened(self.settings)
         async with Outbound(self.destinations, self.clock) as outbound, apns.opened(certificate, None) as pusher:
             means = Means(outbound, pusher, self.settings.worker_name or ids.token("worker-", 16))
-            jobs = {job: make(self, means) for job, make in JOBS.items()}
+            jobs = {job: make(self, means) for job, make in JOBS.items() if not self.settings.is_outbox_held}
             worker = self.worker = Worker(jobs, self._chores(jobs), self.clock)
             for job in jobs.values():
                 await job.take_over()

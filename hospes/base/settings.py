@@ -6,6 +6,9 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+# A file of this name in the data folder holds the outbox; backups have one.
+HELD = "outbox.held"
+
 
 class Settings(BaseSettings):
     """What an operator can set. Each field is documented in docs/operator/settings.md."""
@@ -43,3 +46,9 @@ class Settings(BaseSettings):
     google_wallet_issuer_id: str | None = None
     google_wallet_key_file: Path | None = None
     dev_outbox: bool = False
+    hold_outbox: bool = False
+
+    @property
+    def is_outbox_held(self) -> bool:
+        """Whether nothing is to be sent from here: this may be a copy, and the original sends the same."""
+        return self.hold_outbox or (self.data_dir.expanduser() / HELD).exists()

@@ -10,7 +10,7 @@ from hospes.base.db import Actor
 from hospes.base.errors import Invalid
 from hospes.base.secrets import digest
 from hospes.capabilities import access, guests, workspaces
-from hospes.cli import analytics, loyalty, mail, promotions, serving, tokens
+from hospes.cli import analytics, backup, loyalty, mail, promotions, serving, tokens
 from hospes.cli import demo as demo_workspace
 from hospes.cli import doctor as examination
 from hospes.cli.session import DataDir, Json, say, secret_key, settings_for, show, told, with_house
@@ -99,6 +99,9 @@ def doctor(data_dir: DataDir = None, as_json: Json = False) -> None:
         for finding in findings:
             print(f"{'ok  ' if finding.is_fine else 'BAD '} {finding.what}: {finding.says}")
     raise typer.Exit(0 if all(finding.is_fine for finding in findings) else 1)
+
+
+app.command("backup")(backup.backup)
 
 
 @workspace_app.command("create")

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 
+import structlog
 import uvicorn
 import uvloop
 
@@ -14,6 +15,8 @@ from hospes.cli.session import dsn_of, told, vault_of
 from hospes.house import House
 
 _GRACE_SECONDS = 25
+
+log = structlog.get_logger()
 
 
 async def _serve(house: House, listening: socket.socket) -> None:
@@ -38,6 +41,8 @@ async def _work(house: House) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
     async with house.working() as worker:
+        if house.settings.is_outbox_held:
+            log.warning("outbox.held")
         await worker.run(ending)
 
 

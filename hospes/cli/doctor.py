@@ -75,6 +75,7 @@ async def examine(house: House) -> list[Finding]:
             "durability", is_fine=bool(sync and sync[0] == "on / fsync on"), says=f"commits {sync[0] if sync else '?'}"
         ),
         Finding("secret key", is_fine=True, says="fits this database"),
+        Finding("sending", is_fine=True, says="held: this may be a copy" if house.settings.is_outbox_held else "on"),
     ]
     for what, statement in CHECKS.items():
         row = await house.database.fetchrow(statement)

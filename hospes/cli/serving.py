@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from hospes.base import data_folder, ids, metrics
 from hospes.base.errors import Misconfigured
 from hospes.base.postgres import EmbeddedPostgres
-from hospes.base.settings import Settings
+from hospes.base.settings import HELD, Settings
 from hospes.capabilities import access, events
+from hospes.capabilities.events import cluster
 from hospes.cli import demo
 from hospes.cli.session import dsn_of, say, secret_key, vault_of
 from hospes.cli.supervisor import Child, Supervisor, bind
@@ -56,6 +57,8 @@ def work(settings: Settings) -> int:
             "A worker of its own needs HOSPES_DATABASE_URL. With the embedded database, `hospes serve` runs one."
         )
     asyncio.run(_prepare(settings, with_demo=False))
+    if settings.is_outbox_held:
+        say(_held(settings))
     say("Working. Stop with Ctrl-C.")
     return Supervisor([_child(settings, "worker", ["worker"])], say=say).run()
 
@@ -68,6 +71,7 @@ async def _prepare(settings: Settings, *, with_demo: bool) -> str | None:
     try:
         # Before the first event: a month that has rows in the default partition gets none of its own.
         await events.keep_partitions(house.database, house.clock.now())
+        await cluster.keep_ahead(house.database)
         credentials = await demo.fill(house, secret_key(settings)) if with_demo else None
         await _refuse_demo_in_public(house, secret_key(settings))
         return credentials.api_key if credentials else None
@@ -113,8 +117,15 @@ def _announce(settings: Settings, address: str, key: str | None) -> None:
     if settings.smtp_url is None:
         outbox = f"{address}/dev/outbox" if settings.dev_outbox else f"the folder {ways_out.folder(settings)}"
         lines.append(f"  Mail           is not sent, it lies in {outbox}")
+    if settings.is_outbox_held:
+        lines.append(f"  Outbox         {_held(settings)}")
     lines.append("Stop with Ctrl-C.")
     print("\n".join(lines), flush=True)
+
+
+def _held(settings: Settings) -> str:
+    undo = "unset HOSPES_HOLD_OUTBOX" if settings.hold_outbox else f"remove {settings.data_dir / HELD}"
+    return f"is held: nothing is sent. To send, {undo} and start again."
 
 
 def _shown(host: str) -> str:

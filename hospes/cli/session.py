@@ -20,6 +20,7 @@ from hospes.base.errors import HospesError, Misconfigured
 from hospes.base.postgres import EmbeddedPostgres
 from hospes.base.secrets import Vault, vault_from
 from hospes.base.settings import Settings
+from hospes.capabilities.events import cluster
 from hospes.house import House, prepare
 
 T = TypeVar("T")
@@ -104,6 +105,7 @@ def with_house(settings: Settings, work: Callable[[House], Awaitable[T]]) -> T:
         house = House(settings, dsn, vault_of(settings))
         await house.open()
         try:
+            await cluster.keep_ahead(house.database)
             return await work(house)
         finally:
             await house.close()
