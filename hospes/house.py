@@ -27,12 +27,15 @@ from hospes.capabilities import (
     guests,
     loyalty,
     messaging,
+    oauth,
+    staff,
     wallet,
     webhooks,
     wifi,
     workspaces,
 )
 from hospes.doors import dev_outbox, guest_api, mail_hook, pages, passes, radius, workspace_api
+from hospes.doors import oauth as oauth_door
 from hospes.providers import apns, apple_pass, google_wallet, icons, message_folder, pass_certificate, ways_out
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
@@ -176,6 +179,7 @@ class House:
             Chore("loyalty.expiry", 60, self._expire_points),
             Chore("wifi.visits", 30, self._end_visits),
             Chore("wallet.sweep", 3600, self._sweep_codes),
+            Chore("oauth.sweep", 3600, self._sweep_apps),
             *(Chore(f"{name}.check", 15, job.check) for name, job in jobs.items()),
         ]
 
@@ -221,6 +225,12 @@ class House:
             async with self.database.begin(workspace.id, now=now, actor=_CHORES) as tx:
                 await wallet.codes.sweep(tx)
                 await messaging.codes.sweep(tx)
+
+    async def _sweep_apps(self) -> None:
+        now = self.clock.now()
+        await oauth.clients.sweep(self.database, now)
+        await oauth.tokens.sweep(self.database, now)
+        await staff.sessions.sweep(self.database, now)
 
     async def _fold_days(self) -> None:
         for workspace in await workspaces.list_all(self.database):
@@ -287,20 +297,38 @@ class House:
             logo=icons.logo(660),
         )
         routes.append(Mount("/passes", serves_passes))
-        guest_pages = pages.Pages(
-            pages.Services(
+        rules = oauth.Rules(f"{self.settings.public_url}/public-api", f"{self.settings.public_url}/public/v1")
+        limit = self.settings.oauth_rate_limit
+        of_pages = pages.Services(
+            self.database,
+            self.clock,
+            self.vault,
+            self.instant,
+            hosts,
+            self.windows,
+            proxies,
+            self.settings.public_url,
+            {**makers, "rules": rules, "limit": limit},
+        )
+        guest_pages = pages.Pages(of_pages, pages.GUESTS)
+        staff_pages = pages.Pages(of_pages, pages.STAFF, name="staff", language="en")
+        machines = oauth_door.OAuth(
+            oauth_door.Services(
                 self.database,
                 self.clock,
                 self.vault,
-                self.instant,
+                self._instant_of,
                 hosts,
                 self.windows,
                 proxies,
+                rules,
                 self.settings.public_url,
-                makers,
+                limit,
             )
         )
-        under = {f"/{name}/": guest_pages for name in ("p", "w", "u")}
+        under: dict[str, Any] = {f"/{name}/": guest_pages for name in ("p", "w", "u")}
+        under |= dict.fromkeys(("/staff", "/public/oauth/authorize", "/public/oauth/consent"), staff_pages)
+        under |= dict.fromkeys(("/public/oauth/", "/.well-known/oauth-"), machines)
         return Entrance({**doors, **under}, Starlette(routes=routes))
 
     def _pass_makers(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     allow_loopback_webhooks: bool = False
     signature_header: str = "X-Nectifi-Signature"
     worker_name: str = ""
+    oauth_rate_limit: int = Field(default=20, ge=1, le=10_000)
     pool_size: int = Field(default=10, ge=2, le=200)
     statement_timeout_ms: int = Field(default=15_000, ge=100)
     log_level: str = "info"

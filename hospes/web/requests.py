@@ -95,14 +95,14 @@ class Request:
         value = self.headers.get(name)
         return value.decode("latin-1") if value is not None else None
 
-    async def body(self) -> bytes:
-        """The whole body, to 1 MiB. Raises Refusal 413, 408, 415, or 400 when the caller went away."""
+    async def body(self, most: int = MOST_BODY_BYTES) -> bytes:
+        """The whole body, to 1 MiB or less. Raises Refusal 413, 408, 415, or 400 when the caller went away."""
         if b"content-encoding" in self.headers:
-            raise Refusal(415, "Compressed bodies are not accepted. Send the JSON as it is.")
+            raise Refusal(415, "Compressed bodies are not accepted. Send it as it is.")
         length = self.headers.get(b"content-length")
-        if length is not None and length.isdigit() and int(length) > MOST_BODY_BYTES:
-            raise _too_large(MOST_BODY_BYTES)
-        return await whole_body(self._receive, most=MOST_BODY_BYTES)
+        if length is not None and length.isdigit() and int(length) > most:
+            raise _too_large(most)
+        return await whole_body(self._receive, most=most)
 
     def _identity(self, now: datetime) -> str:
         given = self.headers.get(b"x-request-id")

@@ -56,7 +56,8 @@ class Refused(Exception):
 
     def __init__(self, code: str, description: str, *, status: int = 400, by_basic: bool = False) -> None:
         self.code = code
-        self.description = description
+        # RFC 6749 section 5.2: quotes and backslashes may not stand in it.
+        self.description = description.replace('"', "'").replace("\\", "/")
         self.status = status
         self.by_basic = by_basic
         super().__init__(code)
@@ -381,8 +382,8 @@ def read_credentials(authorization: str | None, parameters: Parameters) -> Crede
 
     Raises Refused.
     """
-    if parameters.repeated and parameters.repeated != ["resource"]:
-        raise Refused("invalid_request", f"{parameters.repeated[0]} was given twice.")
+    if set(parameters.repeated) - {"resource"}:
+        raise Refused("invalid_request", "A parameter was given twice.")
     if authorization is None:
         client_id = parameters.get("client_id")
         if client_id is None:

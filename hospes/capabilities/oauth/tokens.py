@@ -359,11 +359,27 @@ async def introspect(
 SWEEP_TOKENS = sql(
     """
     DELETE FROM oauth_tokens
-     WHERE hash IN (SELECT hash FROM oauth_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT 10000)
+     WHERE hash IN (
+           SELECT t.hash
+             FROM oauth_tokens t
+             JOIN oauth_grants g ON g.id = t.grant_id
+             JOIN workspaces w ON w.id = g.workspace_id
+            WHERE t.expires_at <= $1
+              -- A sandbox may be far behind: there the token still lives.
+              AND (w.sandbox_at IS NULL OR t.expires_at <= w.sandbox_at)
+            ORDER BY t.expires_at
+            LIMIT 10000)
     """,
     across="sweeps what has ended",
 )
-SWEEP_CODES = sql("DELETE FROM oauth_codes WHERE created_at <= $1", across="sweeps what has ended")
+SWEEP_CODES = sql(
+    """
+    DELETE FROM oauth_codes c
+     USING workspaces w
+     WHERE c.created_at <= $1 AND w.id = c.workspace_id AND (w.sandbox_at IS NULL OR c.created_at <= w.sandbox_at - $2)
+    """,
+    across="sweeps what has ended",
+)
 _KEPT = timedelta(days=1)
 
 
@@ -371,4 +387,4 @@ async def sweep(database: Database, now: datetime) -> None:
     """Drop tokens and codes a day after their end."""
     while await database.execute(SWEEP_TOKENS, now - _KEPT) == "DELETE 10000":
         pass
-    await database.execute(SWEEP_CODES, now - _KEPT)
+    await database.execute(SWEEP_CODES, now - _KEPT, CODE_LIFE)

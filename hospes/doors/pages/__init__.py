@@ -1,6 +1,7 @@
-"""The guest's pages: made for phones, working without JavaScript, in the guest's language."""
+"""The pages of guests and staff: made for phones, working without JavaScript."""
 
 from hospes.doors.pages.application import Pages
+from hospes.doors.pages.routes import GUESTS, STAFF
 from hospes.doors.pages.visits import Services
 
-__all__ = ["Pages", "Services"]
+__all__ = ["GUESTS", "STAFF", "Pages", "Services"]

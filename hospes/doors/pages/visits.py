@@ -13,7 +13,7 @@ from hospes.base.secrets import Vault
 from hospes.capabilities.access.addresses import Proxies
 from hospes.capabilities.access.windows import Windows
 from hospes.doors.pages.languages import Language
-from hospes.web.requests import Hosts
+from hospes.web.requests import Hosts, Request
 
 _ACTOR = Actor("pages", "Guest page")
 
@@ -40,13 +40,18 @@ class Brand(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A template and what it shows. `again_seconds` has the browser load the page anew."""
+    """A template and what it shows. `again_seconds` has the browser load the page anew.
+
+    A form of it may lead to `leads_to`, a source as a Content-Security-Policy names it, besides this server.
+    """
 
     template: str
     facts: Mapping[str, Any] = {}
     brand: Brand | None = None
     status: int = 200
     again_seconds: int | None = None
+    headers: Mapping[str, str] = {}
+    leads_to: str | None = None
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -59,13 +64,22 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class Redirect(msgspec.Struct, frozen=True):
-    """The next page after a form, on this server."""
+    """The next page after a form, by 303: the browser asks for it with GET, whatever it sent before."""
 
     to: str
+    headers: Mapping[str, str] = {}
+
+
+class Stopped(Exception):
+    """The visit ends here, with this answer."""
+
+    def __init__(self, answer: "Page | Redirect") -> None:
+        self.answer = answer
+        super().__init__()
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """One request of a guest's browser. Form and query hold each name once."""
+    """One request of somebody's browser. Form and query hold each name once."""
 
     services: Services
     method: str
@@ -74,6 +88,7 @@ class Visit(msgspec.Struct, frozen=True):
     form: Mapping[str, str]
     language: Language
     address: str
+    request: Request
 
     @asynccontextmanager
     async def begin(self, workspace_id: int) -> AsyncIterator[Tx]:
@@ -89,3 +104,12 @@ class Visit(msgspec.Struct, frozen=True):
 
 Answer = Page | Document | Redirect
 Handler = Callable[[Visit], Awaitable[Answer]]
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A page's address, and who makes it. `longest` bounds each value of its form, in characters."""
+
+    path: str
+    handler: Handler
+    methods: tuple[str, ...] = ("GET", "HEAD", "POST")
+    longest: int = 4000

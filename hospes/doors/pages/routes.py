@@ -1,0 +1,30 @@
+"""The tables of pages."""
+
+from collections.abc import Sequence
+
+from hospes.doors.pages import portal, unsubscribing, wallet
+from hospes.doors.pages.staff import apps, consent, home, signing_in
+from hospes.doors.pages.visits import Route
+
+_READ = ("GET", "HEAD")
+_WRITE = ("POST",)
+
+GUESTS: Sequence[Route] = [
+    Route("/p/{slug}", portal.show),
+    Route("/p/{slug}/captive", portal.tell),
+    Route("/w/{token}", wallet.show),
+    Route("/w/{token}/code", wallet.show_code),
+    Route("/w/{token}/pass.pkpass", wallet.make_pass),
+    Route("/w/{token}/google", wallet.save_to_google),
+    Route("/w/{token}/rewards/{reward_id}", wallet.show_reward),
+    Route("/u/{token}", unsubscribing.show),
+]
+STAFF: Sequence[Route] = [
+    Route("/staff", home.show, _READ),
+    Route("/staff/sign-in", signing_in.sign_in, longest=60_000),
+    Route("/staff/sign-out", signing_in.sign_out, _WRITE),
+    Route("/staff/sign-out-everywhere", signing_in.sign_out_everywhere, _WRITE),
+    Route("/staff/apps", apps.show),
+    Route("/public/oauth/authorize", consent.ask, _READ),
+    Route("/public/oauth/consent", consent.decide, _WRITE, longest=90_000),
+]
