@@ -23,10 +23,12 @@ from hospes.base.signals import Signals
 from hospes.capabilities import (
     access,
     analytics,
+    bookings,
     events,
     guests,
     loyalty,
     messaging,
+    missions,
     oauth,
     staff,
     wallet,
@@ -34,7 +36,7 @@ from hospes.capabilities import (
     wifi,
     workspaces,
 )
-from hospes.doors import dev_outbox, guest_api, mail_hook, pages, passes, radius, workspace_api
+from hospes.doors import dev_outbox, guest_api, mail_hook, pages, passes, property_api, radius, workspace_api
 from hospes.doors import oauth as oauth_door
 from hospes.providers import apns, apple_pass, google_wallet, icons, message_folder, pass_certificate, ways_out
 from hospes.providers.destinations import Destinations
@@ -45,10 +47,17 @@ from hospes.web.openapi import OpenApi
 from hospes.web.requests import Hosts
 
 # Every door by its base path.
-DOORS = {guest_api.BASE: guest_api, workspace_api.BASE: workspace_api}
+DOORS = {guest_api.BASE: guest_api, workspace_api.BASE: workspace_api, property_api.BASE: property_api}
 
 # What follows an event, in the same transaction, in this order.
-REACTIONS = (analytics.count, loyalty.earn_for_visit, wallet.refresh, webhooks.fan_out)
+REACTIONS = (
+    analytics.count,
+    loyalty.earn_for_visit,
+    wallet.refresh,
+    webhooks.fan_out,
+    missions.turnover.follow,
+    bookings.fan_out,
+)
 
 
 _METER_SECONDS = 1.0
@@ -126,14 +135,21 @@ class House:
         await self.open()
         keys = access.Keyring(self.database, access.callers.find)
         tokens = access.Keyring(self.database, access.staff_tokens.find)
-        self.keyrings = (keys, tokens)
+        apps = access.Keyring(self.database, oauth.callers.find)
+        self.keyrings = (keys, tokens, apps)
         self.meter = access.metering.Meter(self.database, self.clock)
         self.signals = Signals(self.dsn, self.clock, on_change=lambda _: self._forget_keys(), on_gap=self._forget_keys)
-        keys.signals = tokens.signals = self.signals
+        keys.signals = tokens.signals = apps.signals = self.signals
         proxies = access.addresses.Proxies(self.settings.trusted_proxies)
         guards: dict[str, Guard] = {
             guest_api.BASE: guest_api.Admission(keys, self.windows, self.meter, proxies),
             workspace_api.BASE: workspace_api.Admission(tokens, self.windows),
+            property_api.BASE: property_api.Admission(
+                apps,
+                self.windows,
+                instant=self._instant_of,
+                metadata_url=f"{self.settings.public_url}/.well-known/oauth-protected-resource/public/v1",
+            ),
         }
         self.database.on_commit = self.signals.wake
         await self.signals.start()
@@ -284,9 +300,9 @@ class House:
                 assets,
                 title=f"Hospes {contract.DIALECT.title}",
                 openapi_url="openapi.json",
-                assets_url="../" * base.count("/") + "assets",
+                assets_url="../" * contract.DOCS.count("/") + "assets",
             )
-            routes += [Route(f"{base}/openapi.json", described), Route(f"{base}/docs", docs)]
+            routes += [Route(f"{contract.DOCS}/openapi.json", described), Route(f"{contract.DOCS}/docs", docs)]
         makers = self._pass_makers()
         serves_passes = passes.Passes(
             self.database,
@@ -365,7 +381,7 @@ def _courier(house: House, means: Means) -> Job:
         means.outbound,
         instant=house.instant,
         name=means.name,
-        signature_header=house.settings.signature_header,
+        headers=webhooks.Headers(house.settings.signature_header, house.settings.property_header_prefix),
     )
     courier.on_room = lambda workspace_id: house.wake(workspace_id, webhooks.JOB)
     return courier
@@ -396,7 +412,7 @@ JOBS: Mapping[str, Callable[[House, Means], Job]] = {
 
 
 async def _front(_request: StarletteRequest) -> Response:
-    lines = ["Hospes is running.", *(f"{contract.DIALECT.title}: {base}/docs" for base, contract in DOORS.items())]
+    lines = ["Hospes is running.", *(f"{contract.DIALECT.title}: {contract.DOCS}/docs" for contract in DOORS.values())]
     return PlainTextResponse("\n".join(lines) + "\n")
 
 

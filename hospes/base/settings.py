@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[str, NoDecode] = ""
     allow_loopback_webhooks: bool = False
     signature_header: str = "X-Nectifi-Signature"
+    property_header_prefix: str = "X-Nowistay"
     worker_name: str = ""
     oauth_rate_limit: int = Field(default=20, ge=1, le=10_000)
     pool_size: int = Field(default=10, ge=2, le=200)

@@ -76,7 +76,8 @@ CREATE INDEX oauth_tokens_age ON oauth_tokens (expires_at);
 -- What an app may still do: nobody took the grant back, and whoever gave it is still there, under
 -- the password they had then.
 CREATE VIEW live_grants AS
-SELECT g.id, g.workspace_id, g.staff_id, g.client_id, g.scope, g.created_at, g.rotated_at
+SELECT g.id, g.workspace_id, g.staff_id, g.client_id, g.scope, g.created_at, g.rotated_at,
+       'bookings.read' = ANY (string_to_array(g.scope, ' ')) AS may_read_bookings
   FROM oauth_grants g
   JOIN staff s ON s.id = g.staff_id AND s.is_active AND s.password_changed_at <= g.recorded_at
   JOIN memberships m ON m.staff_id = g.staff_id AND m.workspace_id = g.workspace_id

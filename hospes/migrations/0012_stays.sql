@@ -1,14 +1,8 @@
 -- squawk-ignore-file require-concurrent-index-creation, adding-foreign-key-constraint, constraint-missing-not-valid
--- (every table is new and empty, but events, guests and webhook_endpoints: those get columns without
+-- (every table is new and empty, but events and webhook_endpoints: those get columns without
 -- a default, and indexes over rows that none of theirs is yet)
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '600s';
-
--- A guest's own language and postal address, and how much of the name is the given name.
-ALTER TABLE guests
-    ADD COLUMN given_name text,
-    ADD COLUMN language text CHECK (language ~ '^[a-z]{2}$'),
-    ADD COLUMN address jsonb;
 
 CREATE TABLE properties (
     workspace_id    bigint NOT NULL,
@@ -219,6 +213,7 @@ CREATE INDEX events_property ON events (workspace_id, property_id, occurred_at D
 -- Webhooks of the Property API: of one property, and of the client that made them.
 ALTER TABLE webhook_endpoints
     ADD COLUMN property_id bigint,
-    ADD COLUMN client_id text;
+    ADD COLUMN client_id text,
+    ADD COLUMN disabled_at timestamptz;
 CREATE INDEX webhook_endpoints_property ON webhook_endpoints (workspace_id, property_id)
     WHERE property_id IS NOT NULL;

@@ -54,7 +54,7 @@ class Speech(Protocol):
         """The media type of its errors."""
         ...
 
-    def error(self, status: int, detail: Any) -> bytes: ...
+    def error(self, status: int, detail: Any, request_id: str) -> bytes: ...
 
     def of(self, error: HospesError) -> Refusal:
         """The refusal for one of the house's errors."""
@@ -112,7 +112,7 @@ class Door:
         services: Services,
         extras: Mapping[str, Any],
     ) -> None:
-        """`base` is the path it stands under. `extras` are further arguments that handlers may ask for by name."""
+        """`base` is the path it stands under. Handlers may ask for `caller`, and for `extras`, by name."""
         self.name = name
         self._base = base
         self.table = Table(routes)
@@ -136,14 +136,14 @@ class Door:
             caller, headers = await self._guard.admit(request, match.route.route)
             answer = await self._work(request, match, caller)
         except Refusal as refusal:
-            answer = self._refused(refusal)
+            answer = self._refused(refusal, request)
         except Malformed as malformed:
-            answer = self._refused(self._speech.faults(malformed.faults))
+            answer = self._refused(self._speech.faults(malformed.faults), request)
         except HospesError as error:
-            answer = self._refused(self._told(error, request))
+            answer = self._refused(self._told(error, request), request)
         except Exception as error:  # noqa: BLE001 (the one boundary; nothing of the exception's text gets out, case S7)
             log.error("request.failed", request_id=request.id, error=type(error).__name__, where=_where(error))
-            answer = self._refused(Refusal(500, "Internal server error"))
+            answer = self._refused(Refusal(500, "Internal server error"), request)
         await self._send(request, answer, headers, send)
         seconds = self._services.clock.monotonic() - started
         metrics.request(self.name, request.method, template, answer.status, seconds)
@@ -167,15 +167,15 @@ class Door:
 
     async def _work(self, request: Request, match: Match, caller: Caller) -> Answer:
         compiled = match.route
-        arguments, raw = await self._arguments(request, match)
+        arguments, raw = await self._arguments(request, match, caller)
         once = self._once(request, compiled, caller, arguments, raw)
         now = await self._services.instant(caller.workspace_id, caller.is_sandbox)
         if not compiled.writes:
             reader = self._services.database.reader(caller.workspace_id, now=now, actor=caller.actor)
             return await self._done(compiled, reader, arguments)
-        return await self._written(compiled, caller, now, arguments, once)
+        return await self._written(request, compiled, caller, now, arguments=arguments, once=once)
 
-    async def _arguments(self, request: Request, match: Match) -> tuple[dict[str, Any], bytes]:
+    async def _arguments(self, request: Request, match: Match, caller: Caller) -> tuple[dict[str, Any], bytes]:
         route = match.route.route
         arguments: dict[str, Any] = {}
         for name, text in zip(match.route.path_names, match.parameters, strict=True):
@@ -190,7 +190,7 @@ class Door:
             arguments["body"] = self._bodies[route.body](raw)
         for name in match.route.wants:
             if name not in arguments:
-                arguments[name] = self._extras[name]
+                arguments[name] = caller if name == "caller" else self._extras[name]
         return arguments, raw
 
     def _once(
@@ -213,7 +213,14 @@ class Door:
         return _Once(f"{self.name}/{caller.credential}", key, fingerprint)
 
     async def _written(
-        self, compiled: Compiled, caller: Caller, now: datetime, arguments: dict[str, Any], once: _Once | None
+        self,
+        request: Request,
+        compiled: Compiled,
+        caller: Caller,
+        now: datetime,
+        *,
+        arguments: dict[str, Any],
+        once: _Once | None,
     ) -> Answer:
         database, vault = self._services.database, self._services.vault
         async with database.begin(caller.workspace_id, now=now, actor=caller.actor) as tx:
@@ -224,25 +231,25 @@ class Door:
             )
             if first is not None:
                 return Answer(first.status, first.body, is_error=first.status >= 400)
-            answer = await self._done_or_refused(compiled, tx, arguments)
+            answer = await self._done_or_refused(request, compiled, tx, arguments)
             kept = idempotency.Answer(answer.status, answer.body)
             await idempotency.keep(tx, vault, kept, credential=once.credential, key=once.key)
             return answer
 
-    async def _done_or_refused(self, compiled: Compiled, tx: Tx, arguments: dict[str, Any]) -> Answer:
+    async def _done_or_refused(self, request: Request, compiled: Compiled, tx: Tx, arguments: dict[str, Any]) -> Answer:
         # A refusal of the business (too few points) is an answer, and is kept like one (case D9).
         try:
             async with tx.undoable():
                 return await self._done(compiled, tx, arguments)
         except (Conflict, Exhausted) as error:
-            return self._refused(self._speech.of(error))
+            return self._refused(self._speech.of(error), request)
 
     async def _done(self, compiled: Compiled, reader: Reader, arguments: dict[str, Any]) -> Answer:
         out = await compiled.route.handler(reader, **arguments)
         return Answer(compiled.route.status, _encode(out) if out is not None else b"")
 
-    def _refused(self, refusal: Refusal) -> Answer:
-        body = self._speech.error(refusal.status, refusal.detail)
+    def _refused(self, refusal: Refusal, request: Request) -> Answer:
+        body = self._speech.error(refusal.status, refusal.detail, request.id)
         return Answer(refusal.status, body, refusal.headers, is_error=True)
 
     def _told(self, error: HospesError, request: Request) -> Refusal:

@@ -30,7 +30,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     # What stands before a route's printed scope.
     scope_word: str = "Scope"
     # An example of each struct that is answered.
-    answers: Mapping[type, Any] = {}
+    answers: Mapping[Any, Any] = {}
+    # What stands before every path, and where the paths begin, seen from the document.
+    prefix: str = ""
+    server: str = "."
 
 
 _COMMON_HEADERS = {
@@ -73,7 +76,7 @@ def document(routes: Sequence[Route], dialect: Dialect) -> dict[str, Any]:
     by_struct = dict(zip(ordered, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        public = route.path.replace("_ref}", "_id}")
+        public = dialect.prefix + route.path.replace("_ref}", "_id}")
         paths.setdefault(public, {})[route.method.lower()] = _operation(route, by_struct, dialect)
     return {
         "openapi": "3.1.0",
@@ -82,7 +85,7 @@ def document(routes: Sequence[Route], dialect: Dialect) -> dict[str, Any]:
             "version": "1",
             "description": dialect.description,
         },
-        "servers": [{"url": "."}],
+        "servers": [{"url": dialect.server}],
         "security": [{name: []} for name in dialect.security],
         "tags": [{"name": name} for name in dict.fromkeys(route.group for route in routes)],
         "paths": paths,

@@ -24,11 +24,23 @@ class Event(msgspec.Struct, frozen=True):
     guest_id: int
 
 
+class PropertyEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact about a property, and perhaps one of its bookings. It carries no contact details and no lock code."""
+
+    TYPE: ClassVar[str] = ""
+    TITLE: ClassVar[str] = ""
+
+    property_id: int
+    booking_id: int | None = None
+    guest_id: int | None = None
+
+
 class Recorded(msgspec.Struct, frozen=True):
-    """An event as it stands in the log, for reactions."""
+    """An event as it stands in the log, for reactions. Sequences count its guest's and its booking's events."""
 
     position: int
-    sequence: int
+    sequence: int | None
+    booking_sequence: int | None
     type: str
     location_id: int | None
     payload: dict[str, Any]
@@ -37,7 +49,8 @@ class Recorded(msgspec.Struct, frozen=True):
 
 class Sequenced(msgspec.Struct, frozen=True):
     position: int
-    sequence: int
+    sequence: int | None
+    booking_sequence: int | None
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -67,22 +80,24 @@ Reaction = Callable[[Tx, Recorded], Awaitable[None]]
 RECORD = sql("""
     WITH numbered AS (
         INSERT INTO event_sequences AS s (workspace_id, subject, subject_id, last)
-        VALUES ($1, 'guest', $4, 1)
+        SELECT $1, subject, subject_id, 1
+          FROM (VALUES ('booking', $12::bigint), ('guest', $4::bigint)) AS named (subject, subject_id)
+         WHERE subject_id IS NOT NULL
             ON CONFLICT (workspace_id, subject, subject_id) DO UPDATE SET last = s.last + 1
-        RETURNING last
+        RETURNING subject, last
     )
     INSERT INTO events (workspace_id, position, type, guest_id, sequence, location_id,
-                        payload, door, actor, occurred_at, recorded_at)
+                        payload, door, actor, occurred_at, recorded_at, property_id, booking_id, booking_sequence)
     SELECT $1,
            ((pg_current_xact_id()::text::bigint + (SELECT log_base FROM installation)) << 16) | $2,
-           $3, $4, numbered.last, $5, $6, $7, $8, $9, $10
-      FROM numbered
-    RETURNING position, sequence
+           $3, $4, (SELECT last FROM numbered WHERE subject = 'guest'), $5, $6, $7, $8, $9, $10,
+           $11, $12, (SELECT last FROM numbered WHERE subject = 'booking')
+    RETURNING position, sequence, booking_sequence
 """)
 
 
 async def record(
-    tx: Tx, event: Event, *, location_id: int | None = None, occurred_at: datetime | None = None
+    tx: Tx, event: Event | PropertyEvent, *, location_id: int | None = None, occurred_at: datetime | None = None
 ) -> Recorded:
     """Write one event and run the reactions to it, in the same transaction.
 
@@ -90,6 +105,7 @@ async def record(
     """
     payload = msgspec.to_builtins(event)
     at = occurred_at or tx.now
+    place = event if isinstance(event, PropertyEvent) else None
     row = await tx.find(
         Sequenced,
         RECORD,
@@ -102,9 +118,11 @@ async def record(
         tx.actor.name,
         at,
         tx.recorded_at,
+        place.property_id if place else None,
+        place.booking_id if place else None,
     )
     assert row is not None
-    recorded = Recorded(row.position, row.sequence, event.TYPE, location_id, payload, at)
+    recorded = Recorded(row.position, row.sequence, row.booking_sequence, event.TYPE, location_id, payload, at)
     for reaction in tx.reactions:
         await reaction(tx, recorded)
     return recorded
@@ -184,6 +202,53 @@ async def since(reader: Reader, instant: datetime, types: list[str], *, after: i
     return await reader.all(Entry, SINCE, instant, types, after, limit)
 
 
+class Happening(msgspec.Struct, frozen=True):
+    """An event of a property, as its activity feed shows it."""
+
+    position: int
+    type: str
+    booking_id: int | None
+    payload: dict[str, Any]
+    occurred_at: datetime
+
+
+AT_PROPERTY = sql("""
+    SELECT position, type, booking_id, payload, occurred_at
+      FROM events
+     WHERE workspace_id = $1 AND property_id = $2
+       AND type = ANY ($3::text[])
+       AND ($4::bigint IS NULL OR booking_id = $4)
+       AND occurred_at >= $5 AND occurred_at < $6
+     ORDER BY occurred_at DESC, position DESC
+     LIMIT $7 OFFSET $8
+""")
+COUNT_AT_PROPERTY = sql("""
+    SELECT count(*)
+      FROM events
+     WHERE workspace_id = $1 AND property_id = $2
+       AND type = ANY ($3::text[])
+       AND ($4::bigint IS NULL OR booking_id = $4)
+       AND occurred_at >= $5 AND occurred_at < $6
+""")
+
+
+async def list_at_property(
+    reader: Reader,
+    property_id: int,
+    types: list[str],
+    *,
+    booking_id: int | None,
+    since: datetime,
+    before: datetime,
+    limit: int,
+    offset: int,
+) -> tuple[list[Happening], int]:
+    """A page of what happened at a property, the newest first, and how much there is."""
+    which = (property_id, types, booking_id, since, before)
+    found = await reader.all(Happening, AT_PROPERTY, *which, limit, offset)
+    return found, int(await reader.value(COUNT_AT_PROPERTY, *which))
+
+
 def _values(by: Filter) -> tuple[Any, ...]:
     return by.guest_ids, by.types, by.location_id, by.since, by.until
 
@@ -194,9 +259,9 @@ def titled(type_: str) -> str:
 
 
 def _titles() -> dict[str, str]:
-    return {event.TYPE: event.TITLE for event in _subclasses(Event)}
+    return {event.TYPE: event.TITLE for event in [*_subclasses(Event), *_subclasses(PropertyEvent)]}
 
 
-def _subclasses(kind: type[Event]) -> list[type[Event]]:
+def _subclasses(kind: type[Any]) -> list[type[Any]]:
     direct = kind.__subclasses__()
     return direct + [deeper for event in direct for deeper in _subclasses(event)]

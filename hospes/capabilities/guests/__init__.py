@@ -2,8 +2,7 @@
 
 from hospes.capabilities.guests import consents, counts, marks, notes, tags
 from hospes.capabilities.guests.folding import email as checked_email
-from hospes.capabilities.guests.folding import email_identity
-from hospes.capabilities.guests.folding import fold
+from hospes.capabilities.guests.folding import email_identity, fold
 from hospes.capabilities.guests.folding import phone as checked_phone
 from hospes.capabilities.guests.happenings import (
     GuestCreated,

@@ -1,6 +1,7 @@
 """Webhooks: who wants to hear of what, and the deliveries that tell them."""
 
-from hospes.capabilities.webhooks.courier import Courier, Sender
+from hospes.capabilities.webhooks import subscriptions
+from hospes.capabilities.webhooks.courier import Courier, Headers, Sender
 from hospes.capabilities.webhooks.endpoints import (
     EVENTS,
     MOST,
@@ -29,6 +30,7 @@ __all__ = [
     "Delivery",
     "Destinations",
     "Endpoint",
+    "Headers",
     "Sender",
     "count",
     "create",
@@ -42,5 +44,6 @@ __all__ = [
     "replay_since",
     "rotate_secret",
     "send_test",
+    "subscriptions",
     "update",
 ]

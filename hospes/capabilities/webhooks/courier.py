@@ -17,7 +17,7 @@ from hospes.base.errors import HospesError
 from hospes.base.secrets import Unreadable, Vault
 from hospes.capabilities.webhooks import endpoints, outbox, plan
 from hospes.capabilities.webhooks.outbox import Claimed
-from hospes.capabilities.webhooks.signing import contract_signature, standard_headers
+from hospes.capabilities.webhooks.signing import contract_signature, standard_headers, timed_signature
 
 # How many requests one endpoint gets at once from one worker.
 AT_ONCE = 20
@@ -58,6 +58,13 @@ class Sender(Protocol):
     async def post(
         self, url: str, *, body: bytes, headers: Mapping[str, str], timeout_seconds: float = 10.0
     ) -> Answer: ...
+
+
+class Headers(msgspec.Struct, frozen=True):
+    """What the contracts' own headers are called: the Guest API's signature, and what the Property API's begin with."""
+
+    signature: str = "X-Nectifi-Signature"
+    property_prefix: str = "X-Nowistay"
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -102,7 +109,7 @@ class Courier:
         *,
         instant: Callable[[int], Awaitable[datetime]],
         name: str,
-        signature_header: str = "X-Nectifi-Signature",
+        headers: "Headers | None" = None,
     ) -> None:
         """`instant(workspace_id)` tells a workspace's present.
 
@@ -114,7 +121,7 @@ class Courier:
         self._clock = clock
         self._sender = sender
         self._instant = instant
-        self._signature_header = signature_header
+        self._headers_of = headers or Headers()
         self._open = lru_cache(maxsize=4096)(vault.open)
         # When a success was last noted at an endpoint: the next within a second changes nothing there.
         self._well_at: dict[tuple[int, int], datetime] = {}
@@ -236,9 +243,7 @@ class Courier:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "Hospes-Webhooks/1",
-            self._signature_header: contract_signature(contract, body),
-            "X-Nectifi-Event": delivery.event,
-            "X-Nectifi-Delivery": delivery.id,
+            **self._contract_headers(delivery, contract, body, at),
             **standard_headers(secrets, delivery.id, at, delivery.body),
         }
         if delivery.sequence is not None:
@@ -246,6 +251,23 @@ class Courier:
         if delivery.is_manual:
             headers["X-Hospes-Manual"] = "test" if delivery.is_test else "replay"
         return headers
+
+    def _contract_headers(self, delivery: Claimed, secret: str, body: bytes, at: datetime) -> dict[str, str]:
+        """As the endpoint's own contract has them. Guest API 15.1, Property API 15.2."""
+        if delivery.property_id is None:
+            return {
+                self._headers_of.signature: contract_signature(secret, body),
+                "X-Nectifi-Event": delivery.event,
+                "X-Nectifi-Delivery": delivery.id,
+            }
+        prefix = self._headers_of.property_prefix
+        return {
+            f"{prefix}-Event": delivery.event,
+            f"{prefix}-Delivery": delivery.id,
+            f"{prefix}-Webhook-Id": str(delivery.endpoint_id),
+            f"{prefix}-Timestamp": str(int(at.timestamp())),
+            f"{prefix}-Signature": timed_signature(secret, body, at),
+        }
 
     def _outcome(
         self,
@@ -384,7 +406,7 @@ FAILED = sql("""
 """)
 DISABLE = sql("""
     UPDATE webhook_endpoints
-       SET is_active = false, disabled_reason = $3, updated_at = $5
+       SET is_active = false, disabled_reason = $3, disabled_at = $5, updated_at = $5
      WHERE workspace_id = $1 AND id = $2 AND is_active
        AND ($4::timestamptz IS NULL OR failing_since <= $4)
 """)

@@ -67,12 +67,14 @@ _COLUMNS = (
 LIST = sql(f"""
     SELECT {_COLUMNS}
       FROM webhook_endpoints
-     WHERE workspace_id = $1
+     WHERE workspace_id = $1 AND property_id IS NULL
      ORDER BY created_at DESC, id DESC
      LIMIT $2 OFFSET $3
 """)  # noqa: S608
-COUNT = sql("SELECT count(*) FROM webhook_endpoints WHERE workspace_id = $1")
-GET = sql(f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE workspace_id = $1 AND id = $2")  # noqa: S608
+COUNT = sql("SELECT count(*) FROM webhook_endpoints WHERE workspace_id = $1 AND property_id IS NULL")
+GET = sql(f"""
+    SELECT {_COLUMNS} FROM webhook_endpoints WHERE workspace_id = $1 AND id = $2 AND property_id IS NULL
+""")  # noqa: S608
 
 
 async def list_all(reader: Reader, *, limit: int, offset: int) -> list[Endpoint]:
@@ -133,10 +135,12 @@ UPDATE = sql(f"""
        SET url = $3, events = $4, description = $5, is_active = $6, updated_at = $8,
            disabled_reason = CASE WHEN $7 THEN NULL ELSE disabled_reason END,
            failing_since = CASE WHEN $7 THEN NULL ELSE failing_since END
-     WHERE workspace_id = $1 AND id = $2
+     WHERE workspace_id = $1 AND id = $2 AND property_id IS NULL
     RETURNING {_COLUMNS}
 """)  # noqa: S608
-LOCKED = sql(f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE workspace_id = $1 AND id = $2 FOR UPDATE")  # noqa: S608
+LOCKED = sql(f"""
+    SELECT {_COLUMNS} FROM webhook_endpoints WHERE workspace_id = $1 AND id = $2 AND property_id IS NULL FOR UPDATE
+""")  # noqa: S608
 
 
 async def update(tx: Tx, destinations: Destinations, endpoint_id: int, changes: Changes) -> Endpoint:
@@ -159,7 +163,7 @@ async def update(tx: Tx, destinations: Destinations, endpoint_id: int, changes: 
     return after
 
 
-DELETE = sql("DELETE FROM webhook_endpoints WHERE workspace_id = $1 AND id = $2")
+DELETE = sql("DELETE FROM webhook_endpoints WHERE workspace_id = $1 AND id = $2 AND property_id IS NULL")
 
 
 async def delete(tx: Tx, endpoint_id: int) -> None:
@@ -172,7 +176,7 @@ ROTATE = sql("""
     UPDATE webhook_endpoints
        SET old_secret = CASE WHEN $4::timestamptz IS NULL THEN NULL ELSE secret END,
            old_secret_until = $4, secret = $3, updated_at = $5
-     WHERE workspace_id = $1 AND id = $2
+     WHERE workspace_id = $1 AND id = $2 AND property_id IS NULL
 """)
 
 

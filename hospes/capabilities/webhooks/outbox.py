@@ -52,7 +52,7 @@ FAN_OUT = sql(f"""
     SELECT $1, $2 || substr('{_DIGITS}', row_number() OVER ()::integer, 1), chosen.id, $3, $4, $5, $6, $7, $7
       FROM (SELECT e.id
               FROM webhook_endpoints e
-             WHERE e.workspace_id = $1 AND e.is_active AND e.events && ARRAY[$5, '*']
+             WHERE e.workspace_id = $1 AND e.is_active AND e.events && ARRAY[$5, '*'] AND e.property_id IS NULL
              ORDER BY e.id
              LIMIT 32
                FOR KEY SHARE) chosen
@@ -203,6 +203,7 @@ class Claimed(msgspec.Struct, frozen=True):
     is_test: bool
     created_at: datetime
     due_at: datetime
+    property_id: int | None
     url: str
     secret: bytes
     old_secret: bytes | None
@@ -210,11 +211,16 @@ class Claimed(msgspec.Struct, frozen=True):
 
 
 # Fair: endpoints share what may be taken, each its oldest first; one that is dead cannot hold up the
-# others. A replay by hand also reaches an endpoint that is switched off.
+# others. An app's endpoint gets nothing when its grant has ended. A replay by hand also reaches an
+# endpoint that is switched off.
 CLAIM = sql("""
     WITH due AS (
         SELECT d.id
-          FROM (SELECT id, is_active, count(*) OVER () AS sharers
+          FROM (SELECT id, is_active AND (client_id IS NULL OR EXISTS (
+                               SELECT FROM live_grants g
+                                WHERE g.workspace_id = $1 AND g.client_id = webhook_endpoints.client_id
+                                  AND g.may_read_bookings)) AS is_active,
+                       count(*) OVER () AS sharers
                   FROM webhook_endpoints
                  WHERE workspace_id = $1 AND NOT id = ANY ($5::bigint[])) e
          CROSS JOIN LATERAL (
@@ -234,7 +240,8 @@ CLAIM = sql("""
      WHERE d.workspace_id = $1 AND d.id = due.id
        AND e.workspace_id = $1 AND e.id = d.endpoint_id
     RETURNING d.id, d.endpoint_id, d.event, d.sequence, d.body, d.attempts, d.planned, d.is_manual,
-              d.position IS NULL AS is_test, d.created_at, d.due_at, e.url, e.secret, e.old_secret, e.old_secret_until
+              d.position IS NULL AS is_test, d.created_at, d.due_at, e.property_id, e.url, e.secret, e.old_secret,
+              e.old_secret_until
 """)
 
 

@@ -8,6 +8,7 @@ from hospes.doors.guest_api import analytics, communication, crm, hooks, loyalty
 from hospes.web.routes import Route
 
 BASE = "/api/v1/external/v1"
+DOCS = BASE
 
 _GUEST = {"location_id": 1, "portal_id": 1, "name": "Alex", "email": "alex@example.com", "marketing_consent": True}
 

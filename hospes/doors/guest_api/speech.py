@@ -38,7 +38,7 @@ STATUSES: dict[type[HospesError], int] = {
 class Speech:
     content_type = b"application/json; charset=utf-8"
 
-    def error(self, _status: int, detail: Any) -> bytes:
+    def error(self, _status: int, detail: Any, _request_id: str) -> bytes:
         """A dictionary that holds `detail` is the whole body; anything else is the detail."""
         body = detail if isinstance(detail, dict) and "detail" in detail else {"detail": detail}
         return msgspec.json.encode(body)

@@ -39,7 +39,7 @@ STATUSES: dict[type[HospesError], int] = {
 class Speech:
     content_type = b"application/problem+json"
 
-    def error(self, status: int, detail: Any) -> bytes:
+    def error(self, status: int, detail: Any, _request_id: str) -> bytes:
         """A dictionary adds members to the problem; anything else is its detail."""
         problem: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
         return msgspec.json.encode(problem | (detail if isinstance(detail, dict) else {"detail": detail}))

@@ -1,0 +1,1 @@
+"""Calendars of channels: polled, compared, followed; and the calendar that goes out."""

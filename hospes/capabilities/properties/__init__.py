@@ -1,0 +1,29 @@
+"""Properties: rentable units at locations, and the team that looks after them."""
+
+from hospes.capabilities.properties import team
+from hospes.capabilities.properties.units import (
+    NewProperty,
+    Property,
+    check,
+    count,
+    create,
+    entitle,
+    get,
+    has_entitled,
+    list_page,
+    set_lock,
+)
+
+__all__ = [
+    "NewProperty",
+    "Property",
+    "check",
+    "count",
+    "create",
+    "entitle",
+    "get",
+    "has_entitled",
+    "list_page",
+    "set_lock",
+    "team",
+]

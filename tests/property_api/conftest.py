@@ -1,0 +1,13 @@
+"""A workspace with properties, a team, and an app that may do everything."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.living import Api, Home
+from tests.property_api.account import Account
+
+
+@pytest.fixture
+async def account(home: Home, api: Api) -> AsyncIterator[Account]:
+    yield await Account.open(home, api)
