@@ -18,7 +18,7 @@ METHODS = ("client_secret_basic", "client_secret_post", "none")
 GRANT_TYPES = ("authorization_code", "refresh_token")
 _LENGTH = 43
 _MOST_URIS = 10
-_LONGEST_NAME = 100
+_LONGEST_NAME = 120
 _SWEPT_AT_ONCE = 10_000
 
 # Registered under both spellings: the contract's and that of RFC 7591. Property API 3.2.
@@ -82,7 +82,7 @@ REGISTER = sql(
 async def register(database: Database, metadata: Mapping[str, Any], *, now: datetime) -> tuple[Client, str | None]:
     """Register an app; returns it with its secret, which public clients do not have. Raises Unregistrable."""
     given = _one_spelling(metadata)
-    method = given.get("token_endpoint_auth_method") or "client_secret_basic"
+    method = given.get("token_endpoint_auth_method", "client_secret_basic")
     if method not in METHODS:
         raise _unfit(f"token_endpoint_auth_method is one of: {', '.join(METHODS)}.")
     secret = None if method == "none" else ids.token("client_secret_", _LENGTH)

@@ -342,6 +342,9 @@ def _checked(parameters: Parameters, rules: Rules) -> str:
         raise Refused("invalid_request", f"state has at most {_LONGEST_STATE} characters.")
     if parameters.get("response_type") is None:
         raise Refused("invalid_request", "response_type is missing.")
+    if parameters.get("response_type") != "code":
+        # Authlib would put the value into its description, and stumble over a quote in it.
+        raise Refused("unsupported_response_type", _WORDS["unsupported_response_type"])
     if parameters.get("prompt") == "none":
         raise Refused("invalid_request", "prompt=none is not supported: a person always sees the page.")
     return checked_resource(parameters, rules)

@@ -376,7 +376,9 @@ SWEEP_CODES = sql(
     """
     DELETE FROM oauth_codes c
      USING workspaces w
-     WHERE c.created_at <= $1 AND w.id = c.workspace_id AND (w.sandbox_at IS NULL OR c.created_at <= w.sandbox_at - $2)
+     WHERE c.created_at <= $1
+       AND w.id = c.workspace_id
+       AND (w.sandbox_at IS NULL OR c.created_at <= w.sandbox_at - $2::interval)
     """,
     across="sweeps what has ended",
 )
