@@ -41,6 +41,7 @@ from hospes.doors import oauth as oauth_door
 from hospes.providers import apns, apple_pass, google_wallet, icons, message_folder, pass_certificate, ways_out
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
+from hospes.web.cors import AnyOrigin
 from hospes.web.docs_page import Assets, DocsPage
 from hospes.web.door import Door, Entrance, Guard, Services
 from hospes.web.openapi import OpenApi
@@ -280,7 +281,7 @@ class House:
             routes += [Route("/dev/outbox", shown), Route("/dev/outbox/{name}", shown)]
         hosts = Hosts(self.settings.public_url, self.settings.allowed_hosts)
         services = Services(self.database, self.clock, self.vault, self._instant_of, hosts)
-        doors: dict[str, Door] = {}
+        doors: dict[str, Any] = {}
         for base, contract in DOORS.items():
             doors[base + "/"] = Door(
                 contract.__name__.rpartition(".")[2],
@@ -303,6 +304,7 @@ class House:
                 assets_url="../" * contract.DOCS.count("/") + "assets",
             )
             routes += [Route(f"{contract.DOCS}/openapi.json", described), Route(f"{contract.DOCS}/docs", docs)]
+        doors[property_api.BASE + "/"] = AnyOrigin(doors[property_api.BASE + "/"])
         makers = self._pass_makers()
         serves_passes = passes.Passes(
             self.database,

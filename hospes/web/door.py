@@ -54,6 +54,11 @@ class Speech(Protocol):
         """The media type of its errors."""
         ...
 
+    @property
+    def takes_request_ids(self) -> bool:
+        """Whether a caller may name its requests."""
+        ...
+
     def error(self, status: int, detail: Any, request_id: str) -> bytes: ...
 
     def of(self, error: HospesError) -> Refusal:
@@ -126,7 +131,8 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = self._services.clock.monotonic()
-        request = Request(scope, receive, scope["path"].removeprefix(self._base), self._services.clock.now())
+        path, now = scope["path"].removeprefix(self._base), self._services.clock.now()
+        request = Request(scope, receive, path, now, takes_id=self._speech.takes_request_ids)
         template = "unmatched"
         headers: dict[str, str] = {}
         try:

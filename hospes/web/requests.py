@@ -64,7 +64,8 @@ class Request:
 
     __slots__ = ("_receive", "headers", "id", "method", "path", "peer", "query_string", "repeated", "scope")
 
-    def __init__(self, scope: Scope, receive: Receive, path: str, now: datetime) -> None:
+    def __init__(self, scope: Scope, receive: Receive, path: str, now: datetime, *, takes_id: bool = True) -> None:
+        """`takes_id` says whether a sane id that the caller sent names the request."""
         self.scope = scope
         self._receive = receive
         self.method: str = scope["method"]
@@ -80,7 +81,7 @@ class Request:
                 if name == b"x-forwarded-for":
                     value = self.headers[name] + b"," + value  # noqa: PLW2901
             self.headers[name] = value
-        self.id = self._identity(now)
+        self.id = self._identity(now) if takes_id else ids.ulid("req_", now)
 
     def check(self, hosts: "Hosts") -> None:
         """Raises Refusal 400 for a missing, doubled or foreign `Host` and for a doubled security header."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.living import Api, Home
-from tests.property_api.account import EVERYTHING, Account
+from tests.property_api.account import Account
 
 
 async def test_a_direct_booking_is_made_and_its_guest_is_the_houses_guest(account: Account, api: Api) -> None:
@@ -231,4 +231,3 @@ async def test_another_accounts_ids_are_404_and_an_unentitled_propertys_403(acco
     refused = await account.get(f"/bookings/{closed.id}")
     assert (refused.status, refused.json()["error"]["code"]) == (403, "entitlement_required")
     assert (await account.get("/bookings")).json()["pagination"]["totalItems"] == 0
-    assert EVERYTHING

@@ -334,7 +334,7 @@ def _letter(member: properties.team.Member, mission: Mission, unit: properties.P
 
 
 async def _of_property(tx: Tx, booking_id: int, property_id: int) -> None:
-    booking = await bookings.check(tx, booking_id)
+    booking = await bookings.get(tx, booking_id)
     if booking.property_id != property_id:
         raise Invalid("The booking is of another property", field="bookingId")
 

@@ -37,6 +37,7 @@ STATUSES: dict[type[HospesError], int] = {
 
 class Speech:
     content_type = b"application/json; charset=utf-8"
+    takes_request_ids = True
 
     def error(self, _status: int, detail: Any, _request_id: str) -> bytes:
         """A dictionary that holds `detail` is the whole body; anything else is the detail."""

@@ -52,6 +52,7 @@ _UNREADABLE = ("missing", "json_invalid", "string_unicode")
 
 class Speech:
     content_type = b"application/json; charset=utf-8"
+    takes_request_ids = False
 
     def error(self, status: int, detail: Any, request_id: str) -> bytes:
         """A dictionary holds code, message and details; anything else is the message."""

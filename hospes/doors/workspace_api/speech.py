@@ -38,6 +38,7 @@ STATUSES: dict[type[HospesError], int] = {
 
 class Speech:
     content_type = b"application/problem+json"
+    takes_request_ids = True
 
     def error(self, status: int, detail: Any, _request_id: str) -> bytes:
         """A dictionary adds members to the problem; anything else is its detail."""
