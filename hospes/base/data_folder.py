@@ -54,8 +54,12 @@ def claim(data_dir: Path) -> DataFolder:
             f"Another Hospes server (process {owner}) already uses {folder}. "
             "Stop it, or choose another folder with --data-dir."
         ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        os.close(lock)
+        raise _unwritable(folder, error) from None
     return DataFolder(folder, lock)
 
 

@@ -4,6 +4,8 @@ import asyncio
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,7 +25,7 @@ from hospes.providers import ways_out
 
 def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker: bool, with_demo: bool) -> int:
     """Serve until told to stop; returns the exit status. Raises Misconfigured."""
-    with data_folder.claim(settings.data_dir), tempfile.TemporaryDirectory(prefix="hospes-metrics-") as figures:
+    with data_folder.claim(settings.data_dir), _folder_for_figures() as figures:
         # Every child inherits it: their figures come together there.
         os.environ[metrics.FOLDER] = figures
         listening = bind(host, port)
@@ -97,6 +99,21 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+@contextmanager
+def _folder_for_figures() -> Iterator[str]:
+    """In memory where there is such a folder. The figures are mapped files: on a disk that is full, writing to
+    them would end the process. Raises Misconfigured.
+    """
+    memory = "/dev/shm"  # noqa: S108 (the folder within it has a name of its own)
+    where = memory if os.access(memory, os.W_OK | os.X_OK) else None
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="hospes-metrics-", dir=where)
+    except OSError as error:
+        raise Misconfigured(f"There is no folder for temporary files ({error.strerror}). Set TMPDIR.") from None
+    with folder as name:
+        yield name
+
+
 def _child(settings: Settings, name: str, arguments: list[str], *fds: int) -> Child:
     # A worker that is started again takes over from the one that died: they share a name.
     environment = {"HOSPES_DATA_DIR": str(Path(settings.data_dir).resolve()), "HOSPES_WORKER_NAME": ids.token("", 16)}
@@ -120,7 +137,8 @@ def _announce(settings: Settings, address: str, key: str | None) -> None:
     if settings.is_outbox_held:
         lines.append(f"  Outbox         {_held(settings)}")
     lines.append("Stop with Ctrl-C.")
-    print("\n".join(lines), flush=True)
+    with suppress(OSError):
+        print("\n".join(lines), flush=True)
 
 
 def _held(settings: Settings) -> str:

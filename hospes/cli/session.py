@@ -34,7 +34,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 def say(text: str) -> None:
     """Progress goes to standard error, so that `--json` on standard output stays clean."""
-    print(text, file=sys.stderr, flush=True)
+    # Where that is a file on a full disk, the work goes on.
+    with suppress(OSError):
+        os.write(sys.stderr.fileno(), f"{text}\n".encode())
 
 
 def show(value: Any) -> None:
@@ -57,11 +59,26 @@ def secret_key(settings: Settings) -> str:
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value()
     path = data_folder.make(settings.data_dir) / "secret.key"
+    try:
+        if not path.exists():
+            _write_key(path)
+        return path.read_text().strip()
+    except OSError as error:
+        raise Misconfigured(
+            f"The key {path} cannot be read or made ({error.strerror}). Set HOSPES_SECRET_KEY, or mend the folder."
+        ) from None
+
+
+def _write_key(path: Path) -> None:
+    """Raises OSError, and leaves no half of a key."""
     with suppress(FileExistsError):
         made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(made, "w") as file:
-            file.write(base64.b64encode(ids.random_bytes(32)).decode() + "\n")
-    return path.read_text().strip()
+        try:
+            with os.fdopen(made, "w") as file:
+                file.write(base64.b64encode(ids.random_bytes(32)).decode() + "\n")
+        except OSError:
+            path.unlink()
+            raise
 
 
 def vault_of(settings: Settings) -> Vault:

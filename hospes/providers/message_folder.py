@@ -1,12 +1,16 @@
 """Messages kept in a folder, where nothing else is set up: for development, and so that none is lost."""
 
+from contextlib import suppress
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from hospes.capabilities.messaging import Letter, Receipt
 from hospes.providers.mail import MailWriter
+
+log = structlog.get_logger()
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -30,12 +34,11 @@ class MailFolder:
 
     async def send(self, letter: Letter) -> Receipt:
         """As `Carrier.send`: who reads the folder has the message at once."""
-        _keep(self._folder, f"{letter.mark}.eml", self._writer.write(letter).raw)
-        return Receipt("delivered")
+        return _keep(self._folder, f"{letter.mark}.eml", self._writer.write(letter).raw)
 
     async def check(self) -> Receipt:
         """As `Carrier.check`."""
-        return Receipt("sent")
+        return _check(self._folder)
 
 
 class SmsFolder:
@@ -47,19 +50,46 @@ class SmsFolder:
     async def send(self, letter: Letter) -> Receipt:
         """As `Carrier.send`."""
         head = f"To: {letter.to}\nDate: {letter.written_at.isoformat()}\n\n"
-        _keep(self._folder, f"{letter.mark}.sms", (head + letter.text).encode())
-        return Receipt("delivered")
+        return _keep(self._folder, f"{letter.mark}.sms", (head + letter.text).encode())
 
     async def check(self) -> Receipt:
         """As `Carrier.check`."""
-        return Receipt("sent")
+        return _check(self._folder)
 
 
-def _keep(folder: Path, name: str, raw: bytes) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = folder / f".{name}"
-    part.write_bytes(raw)
-    part.rename(folder / name)
+def _keep(folder: Path, name: str, raw: bytes) -> Receipt:
+    try:
+        _write(folder / f".{name}.part", raw).rename(folder / name)
+    except OSError as error:
+        return _not_kept(error)
+    return Receipt("delivered")
+
+
+def _check(folder: Path) -> Receipt:
+    try:
+        _write(folder / ".check", b"Whether there is room for a message.\n" * 500).unlink()
+    except OSError as error:
+        return _not_kept(error)
+    return Receipt("sent")
+
+
+def _write(path: Path, raw: bytes) -> Path:
+    """Make a file whole or not at all. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.write_bytes(raw)
+    except OSError:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _not_kept(error: OSError) -> Receipt:
+    # No message can be kept, so they wait, as they do for a mail server that does not answer.
+    says = f"The folder for messages cannot be written: {error.strerror or type(error).__name__}."
+    log.warning("messages.folder_unwritable", reason=says)
+    return Receipt("down", says)
 
 
 def newest(folder: Path, *, most: int = 100) -> list[Kept]:
