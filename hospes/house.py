@@ -13,7 +13,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from hospes.base import db, ids, metrics, migrate
+from hospes.base import db, disk, ids, metrics, migrate
 from hospes.base.clock import Clock, SystemClock
 from hospes.base.errors import HospesError, Misconfigured
 from hospes.base.jobs import Chore, Job, Worker
@@ -134,6 +134,7 @@ class House:
     async def serving(self) -> AsyncIterator[Entrance]:
         """The ASGI application, ready to answer."""
         await self.open()
+        self.database.has_room = disk.Room(self.settings, self.clock).is_left
         keys = access.Keyring(self.database, access.callers.find)
         tokens = access.Keyring(self.database, access.staff_tokens.find)
         apps = access.Keyring(self.database, oauth.callers.find)

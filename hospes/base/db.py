@@ -226,6 +226,8 @@ class Database:
         # hears (workspace_id, jobs) that a committed transaction woke.
         self.reactions: Sequence[Any] = ()
         self.on_commit: Callable[[int, set[str]], None] | None = None
+        # Asked before every transaction; where there is no room, there is none.
+        self.has_room: Callable[[], bool] | None = None
 
     def reader(self, workspace_id: int, *, now: datetime, actor: Actor) -> Reader:
         """Reads outside a transaction: each statement sees what is committed when it starts."""
@@ -235,9 +237,11 @@ class Database:
     async def begin(self, workspace_id: int, *, now: datetime, actor: Actor) -> AsyncIterator[Tx]:
         """A transaction: committed on leaving, rolled back when anything is raised.
 
-        Raises Busy when no connection is to be had. After a Busy raised by COMMIT itself the
+        Raises Busy when no connection is to be had, or the disk is full. After a Busy raised by COMMIT itself the
         outcome is unknown: only an idempotency key may decide whether to try again (case S8).
         """
+        if self.has_room is not None and not self.has_room():
+            raise Busy("The server's disk is full, so nothing can be written. Reading goes on.")
         connection, is_well = await self._taken(), False
         try:
             tx = Tx(

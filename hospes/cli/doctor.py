@@ -2,6 +2,7 @@
 
 import msgspec
 
+from hospes.base import disk
 from hospes.base.db import sql
 from hospes.capabilities import loyalty, promotions
 from hospes.house import House
@@ -77,6 +78,10 @@ async def examine(house: House) -> list[Finding]:
         Finding("secret key", is_fine=True, says="fits this database"),
         Finding("sending", is_fine=True, says="held: this may be a copy" if house.settings.is_outbox_held else "on"),
     ]
+    free = disk.free_bytes(house.settings)
+    if free is not None:
+        says = f"{free >> 20} MiB free" + ("" if free >= disk.RESERVE else ": nothing is written until there are 64")
+        findings.append(Finding("disk", is_fine=free >= disk.RESERVE, says=says))
     for what, statement in CHECKS.items():
         row = await house.database.fetchrow(statement)
         number = int(row[0]) if row else 0
