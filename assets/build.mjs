@@ -12,7 +12,7 @@ if (!out) throw new Error("Say where to: node build.mjs FOLDER");
 
 await build({
   absWorkingDir: here,
-  entryPoints: ["src/docs.js", "src/docs.css", "src/guest.css"],
+  entryPoints: ["src/docs.js", "src/oauth2-redirect.js", "src/docs.css", "src/guest.css"],
   outdir: out,
   bundle: true,
   minify: true,

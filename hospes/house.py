@@ -42,7 +42,7 @@ from hospes.providers import apns, apple_pass, google_wallet, icons, message_fol
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
 from hospes.web.cors import AnyOrigin
-from hospes.web.docs_page import Assets, DocsPage
+from hospes.web.docs_page import Assets, DocsPage, ReturnPage
 from hospes.web.door import Door, Entrance, Guard, Services
 from hospes.web.openapi import OpenApi
 from hospes.web.requests import Hosts
@@ -303,8 +303,10 @@ class House:
                 title=f"Hospes {contract.DIALECT.title}",
                 openapi_url="openapi.json",
                 assets_url="../" * contract.DOCS.count("/") + "assets",
+                playground=property_api.PLAYGROUND if contract is property_api else None,
             )
             routes += [Route(f"{contract.DOCS}/openapi.json", described), Route(f"{contract.DOCS}/docs", docs)]
+        routes.append(Route("/public/docs/oauth2-redirect.html", ReturnPage(assets_url="../../assets")))
         doors[property_api.BASE + "/"] = AnyOrigin(doors[property_api.BASE + "/"])
         makers = self._pass_makers()
         serves_passes = passes.Passes(

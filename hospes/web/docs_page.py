@@ -47,10 +47,21 @@ _PAGE = """<!doctype html>
 <span class="masthead-title">{title}</span>
 <a href="{openapi}">OpenAPI document</a>
 </header>
-<div id="docs" data-openapi="{openapi}"></div>
+{playground}<div id="docs" data-openapi="{openapi}"></div>
 <noscript><p class="notice">This page needs JavaScript. All of it stands in the
 <a href="{openapi}">OpenAPI document</a> too.</p></noscript>
 </body>
+</html>
+"""
+
+_RETURN_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Back to the docs</title>
+<script src="{assets}/oauth2-redirect.js" defer></script>
+</head>
+<body></body>
 </html>
 """
 
@@ -71,10 +82,29 @@ _MISSING_PAGE = """<!doctype html>
 """
 
 
-def docs_page(*, title: str, openapi_url: str, assets_url: str) -> bytes:
+class Playground(msgspec.Struct, frozen=True):
+    """Where the page registers a client of its own and gets tokens; `redirect` leads back to it."""
+
+    register: str
+    authorize: str
+    token: str
+    revoke: str
+    redirect: str
+
+    def banner(self) -> str:
+        fields = msgspec.structs.asdict(self).items()
+        told = " ".join(f'data-{name}="{escape(address)}"' for name, address in fields)
+        return f'<div id="playground" class="playground waiting" role="status" {told}></div>\n'
+
+
+def docs_page(*, title: str, openapi_url: str, assets_url: str, playground: Playground | None = None) -> bytes:
     """The page as HTML. Relative URLs keep working behind a proxy that adds a prefix to the path."""
-    assets = assets_url.rstrip("/")
-    return _PAGE.format(title=escape(title), openapi=escape(openapi_url), assets=escape(assets)).encode()
+    return _PAGE.format(
+        title=escape(title),
+        openapi=escape(openapi_url),
+        assets=escape(assets_url.rstrip("/")),
+        playground=playground.banner() if playground else "",
+    ).encode()
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -90,7 +120,7 @@ _KINDS = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
-_NEEDED = {"docs.css", "docs.js", "favicon.svg"}
+_NEEDED = {"docs.css", "docs.js", "favicon.svg", "oauth2-redirect.js"}
 
 
 class Assets:
@@ -130,19 +160,41 @@ class Assets:
 class DocsPage:
     """ASGI application that answers every GET with the page, or says what is missing."""
 
-    def __init__(self, assets: Assets, *, title: str, openapi_url: str, assets_url: str) -> None:
+    def __init__(
+        self,
+        assets: Assets,
+        *,
+        title: str,
+        openapi_url: str,
+        assets_url: str,
+        playground: Playground | None = None,
+    ) -> None:
         self._status = 200
-        self._body = docs_page(title=title, openapi_url=openapi_url, assets_url=assets_url)
+        self._body = docs_page(title=title, openapi_url=openapi_url, assets_url=assets_url, playground=playground)
         if not assets.are_built:
             self._status = 503
             self._body = _MISSING_PAGE.format(title=escape(title), openapi=escape(openapi_url)).encode()
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        method = scope["method"]
-        if method not in ("GET", "HEAD"):
-            return await _send(send, method, 405, {"allow": "GET, HEAD"}, b"")
-        headers = {"content-type": "text/html; charset=utf-8", "cache-control": "no-cache", **SECURITY_HEADERS}
-        return await _send(send, method, self._status, headers, self._body)
+        await _send_page(scope, send, self._status, self._body)
+
+
+class ReturnPage:
+    """ASGI application: the page that a consent page leads back to. It hands what it got to the page that opened it."""
+
+    def __init__(self, *, assets_url: str) -> None:
+        self._body = _RETURN_PAGE.format(assets=escape(assets_url.rstrip("/"))).encode()
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await _send_page(scope, send, 200, self._body)
+
+
+async def _send_page(scope: Scope, send: Send, status: int, body: bytes) -> None:
+    method = scope["method"]
+    if method not in ("GET", "HEAD"):
+        return await _send(send, method, 405, {"allow": "GET, HEAD"}, b"")
+    headers = {"content-type": "text/html; charset=utf-8", "cache-control": "no-cache", **SECURITY_HEADERS}
+    return await _send(send, method, status, headers, body)
 
 
 def _read(folder: Path) -> dict[str, _File]:

@@ -34,6 +34,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     # What stands before every path, and where the paths begin, seen from the document.
     prefix: str = ""
     server: str = "."
+    # Whether names in paths are written likeThis.
+    is_camel: bool = False
 
 
 _COMMON_HEADERS = {
@@ -76,7 +78,7 @@ def document(routes: Sequence[Route], dialect: Dialect) -> dict[str, Any]:
     by_struct = dict(zip(ordered, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        public = dialect.prefix + route.path.replace("_ref}", "_id}")
+        public = dialect.prefix + re.sub(r"{(\w+)}", lambda found: "{" + _public(found[1], dialect) + "}", route.path)
         paths.setdefault(public, {})[route.method.lower()] = _operation(route, by_struct, dialect)
     return {
         "openapi": "3.1.0",
@@ -104,7 +106,7 @@ def _operation(route: Route, by_struct: dict[Any, Any], dialect: Dialect) -> dic
         "tags": [route.group],
         "summary": route.summary,
         "description": f"{description}\n\n{dialect.scope_word}: `{route.printed_scope}`".strip(),
-        "parameters": _parameters(route),
+        "parameters": _parameters(route, dialect),
         "responses": _responses(route, by_struct, dialect),
     }
     if route.body:
@@ -121,8 +123,14 @@ def _operation_id(route: Route) -> str:
     return words[0] + "".join(word.capitalize() for word in words[1:])
 
 
-def _parameters(route: Route) -> list[dict[str, Any]]:
-    parameters = [_path_parameter(name) for name in re.findall(r"{(\w+)}", route.path)]
+def _public(name: str, dialect: Dialect) -> str:
+    """A path's name as the document has it."""
+    first, *more = name.replace("_ref", "_id").split("_")
+    return first + "".join(word.capitalize() for word in more) if dialect.is_camel else "_".join([first, *more])
+
+
+def _parameters(route: Route, dialect: Dialect) -> list[dict[str, Any]]:
+    parameters = [_path_parameter(name, _public(name, dialect)) for name in re.findall(r"{(\w+)}", route.path)]
     if route.query:
         # A query's struct is described field by field: its schema's properties are the parameters.
         _, components = msgspec.json.schema_components([route.query])
@@ -133,12 +141,11 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     return parameters
 
 
-def _path_parameter(name: str) -> dict[str, Any]:
+def _path_parameter(name: str, public: str) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
     if name.endswith("_ref"):
-        schema: dict[str, Any] = {"type": "string", "pattern": "^[^/]+$"}
-        return {"name": name[:-4] + "_id", "in": "path", "required": True, "schema": schema}
-    schema = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+        schema = {"type": "string", "pattern": "^[^/]+$"}
+    return {"name": public, "in": "path", "required": True, "schema": schema}
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from hospes.capabilities.oauth.scopes import SCOPES
+from hospes.web.docs_page import Playground
 from hospes.web.openapi import Dialect
 
 _ID = "req_01HYZV5R8G3W9Y2M7K4P6Q1N2A"
@@ -96,4 +97,14 @@ DIALECT = Dialect(
     answered_headers=tuple(_HEADERS),
     prefix="/public/v1",
     server="..",
+    is_camel=True,
+)
+
+# Seen from the docs page.
+PLAYGROUND = Playground(
+    register="oauth/register",
+    authorize="oauth/authorize",
+    token="oauth/token",  # noqa: S106 (an address)
+    revoke="oauth/revoke",
+    redirect="docs/oauth2-redirect.html",
 )
