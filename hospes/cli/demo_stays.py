@@ -4,6 +4,8 @@ import random
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
+
 from hospes.base.db import Actor, Tx
 from hospes.capabilities import bookings, guests, missions, properties
 from hospes.house import House
@@ -11,7 +13,7 @@ from hospes.house import House
 _ACTOR = Actor("demo", "Demo")
 LILAS, ROSE, QUAY = 101, 102, 103
 BOOKING, MARIE, MISSION = 9001, 301, 7001
-_ANA = 61
+_GUESTS, _ANA = 60, 61
 _UNITS = {
     LILAS: properties.NewProperty(
         location_id=1,
@@ -64,9 +66,12 @@ async def tell(house: House, workspace_id: int, now: datetime) -> None:
     began = now - timedelta(days=300)
     async with house.database.begin(workspace_id, now=began, actor=_ACTOR) as tx:
         await _open(tx)
-    for number, (at, new) in enumerate(_stays(now)):
+    for number, (at, stay) in enumerate(_stays(now)):
         async with house.database.begin(workspace_id, now=at, actor=_ACTOR) as tx:
-            await bookings.create(tx, new, evidence="demo", is_silent=True, booking_id=9002 + number)
+            # Guests of the cafés stay here too.
+            guest = await guests.get(tx, 1 + number % _GUESTS)
+            new = msgspec.structs.replace(stay, guest=bookings.Party(email=guest.email))
+            await bookings.create(tx, new, evidence="demo", is_silent=True, booking_id=BOOKING + 1 + number)
     async with house.database.begin(workspace_id, now=now - timedelta(hours=2), actor=_ACTOR) as tx:
         await _finish(tx)
 
@@ -160,12 +165,7 @@ def _stay(property_id: int, arrival: date, departure: date, channel: str, number
         amount=rate * nights + fee,
         night_rate=rate,
         cleaning_fee=fee,
-        guest=bookings.Party(first_name=_FIRST[number % len(_FIRST)], last_name=_LAST[number % len(_LAST)]),
     )
-
-
-_FIRST = ("Ines", "Paul", "Greta", "Marco", "Hanna", "Louis", "Nora")
-_LAST = ("Keller", "Rossi", "Andersson", "Moreau", "Costa", "Novak", "Brandt", "Silva", "Jansen")
 
 
 async def _finish(tx: Tx) -> None:

@@ -122,7 +122,7 @@ def _child(settings: Settings, name: str, arguments: list[str], *fds: int) -> Ch
 
 def _announce(settings: Settings, address: str, key: str | None) -> None:
     lines = [f"Hospes serves on {address}"]
-    lines += [f"  {contract.DIALECT.title:<14} {address}{base}/docs" for base, contract in DOORS.items()]
+    lines += [f"  {contract.DIALECT.title:<14} {address}{contract.DOCS}/docs" for contract in DOORS.values()]
     if key:
         base = next(iter(DOORS))
         lines += [

@@ -1,7 +1,6 @@
 """The playground of the Property API's docs, in the ten steps that the guide gives."""
 
 import re
-from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,8 +14,8 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-async def account(home: Home) -> AsyncIterator[Account]:
-    yield await Account.open(home, await home.new_api())
+async def account(home: Home) -> Account:
+    return await Account.open(home, await home.new_api())
 
 
 async def open_docs(visit: Visit, site: str) -> Page:

@@ -45,7 +45,7 @@ def test_every_documented_request_succeeds_in_order_on_a_fresh_demo() -> None:
     assert [one["slug"] for one in answers["Portals"]["items"]] == ["main-street"]
     assert 42 in [one["guest_id"] for one in answers["Live guests"]["items"]]
     assert answers["Overview"]["active_sessions"] == answers["Sessions"]["total"]
-    assert answers["Guest figures"]["total"] == 61
+    assert answers["Guest figures"]["total"] == 62
     assert answers["Promotion figures"]["grants_total"] > answers["Promotion figures"]["redemptions_total"] > 0
 
 
