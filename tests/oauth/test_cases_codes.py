@@ -238,9 +238,7 @@ async def test_an_exchange_cannot_widen_what_was_granted(person: Person, app: Ap
     assert given.json()["scope"] == "properties.read"
 
 
-async def test_using_a_code_again_ends_all_that_it_gave(
-    home: Home, neighbour: Home, person: Person, app: App
-) -> None:
+async def test_using_a_code_again_ends_all_that_it_gave(home: Home, neighbour: Home, person: Person, app: App) -> None:
     """O78"""
     code = await app.allowed(person)
     given = (await app.exchange(code)).json()

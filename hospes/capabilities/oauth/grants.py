@@ -36,6 +36,7 @@ async def list_of(reader: Reader) -> list[App]:
     return await reader.all(App, LIST)
 
 
+LOCK = sql("SELECT id FROM oauth_grants WHERE workspace_id = $1 AND id = $2 FOR UPDATE")
 REVOKE = sql("""
     WITH ended AS (
         UPDATE oauth_grants
@@ -61,6 +62,8 @@ class _Ended(msgspec.Struct, frozen=True):
 
 async def revoke(tx: Tx, grant_id: int, *, why: str, is_alarming: bool = False) -> bool:
     """End a grant, in every process, with all its tokens; whether it was alive. Whoever gave it is told of an alarm."""
+    # A refresh that is under way ends first: the next statement sees the tokens that it stored.
+    await tx.value(LOCK, grant_id)
     ended = await tx.find(_Ended, REVOKE, grant_id, tx.now, why)
     if ended is None:
         return False
