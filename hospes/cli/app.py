@@ -10,7 +10,7 @@ from hospes.base.db import Actor
 from hospes.base.errors import Invalid
 from hospes.base.secrets import digest
 from hospes.capabilities import access, guests, workspaces
-from hospes.cli import analytics, backup, loyalty, mail, promotions, serving, tokens
+from hospes.cli import analytics, apps, backup, loyalty, mail, promotions, serving, staff, tokens
 from hospes.cli import demo as demo_workspace
 from hospes.cli import doctor as examination
 from hospes.cli.session import DataDir, Json, say, secret_key, settings_for, show, told, with_house
@@ -28,6 +28,8 @@ app.add_typer(workspace_app, name="workspace")
 app.add_typer(keys_app, name="keys")
 app.add_typer(guests_app, name="guests")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(staff.app, name="staff")
+app.add_typer(apps.app, name="apps")
 app.add_typer(promotions.app, name="promotions")
 app.add_typer(loyalty.app, name="loyalty")
 app.add_typer(mail.app, name="mail")
@@ -86,6 +88,7 @@ def demo(data_dir: DataDir = None, as_json: Json = False) -> None:
         show(credentials)
     else:
         print(f"Workspace  {credentials.workspace_id}\nAPI key    {credentials.api_key}")
+        print(f"Sign in    {credentials.staff.email}\nPassword   {credentials.staff.password}")
 
 
 @app.command()

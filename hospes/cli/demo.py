@@ -6,12 +6,22 @@ import hmac
 
 import msgspec
 
-from hospes.capabilities import access, workspaces
+from hospes.base.db import Actor
+from hospes.capabilities import access, staff, workspaces
 from hospes.cli import demo_story
 from hospes.house import House
 
 _LIMIT = 10_000
+_ACTOR = Actor("demo", "Demo")
 SLUG = demo_story.SLUG
+OWNER = "demo@example.com"
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Who signs in to the demo workspace at /staff."""
+
+    email: str
+    password: str
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -19,12 +29,17 @@ class Credentials(msgspec.Struct, frozen=True):
 
     workspace_id: int
     api_key: str
+    staff: Owner
 
 
 def api_key(installation_key: str) -> str:
     """The demo's key follows from the installation's: it can be printed again and is nowhere stored."""
-    derived = hmac.digest(base64.b64decode(installation_key), b"hospes demo api key", hashlib.sha256)
-    return access.keys.PREFIX + base64.b32encode(derived).decode().lower()[:32]
+    return access.keys.PREFIX + _derived(installation_key, "api key")
+
+
+def _derived(installation_key: str, what: str) -> str:
+    derived = hmac.digest(base64.b64decode(installation_key), f"hospes demo {what}".encode(), hashlib.sha256)
+    return base64.b32encode(derived).decode().lower()[:32]
 
 
 async def fill(house: House, installation_key: str) -> Credentials:
@@ -51,4 +66,10 @@ async def fill(house: House, installation_key: str) -> Credentials:
             rate_limit=_LIMIT,
             secret=key,
         )
-    return Credentials(workspace.id, key)
+    owner = Owner(OWNER, _derived(installation_key, "password"))
+    if await staff.find_by_email(house.database, OWNER) is None:
+        now = house.clock.now()
+        made = await staff.create(house.database, email=OWNER, name="Demo Owner", password=owner.password, now=now)
+        async with house.database.begin(workspace.id, now=now, actor=_ACTOR) as tx:
+            await staff.join(tx, made.id, "owner")
+    return Credentials(workspace.id, key, owner)

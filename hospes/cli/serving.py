@@ -14,7 +14,7 @@ from hospes.base import data_folder, ids, metrics
 from hospes.base.errors import Misconfigured
 from hospes.base.postgres import EmbeddedPostgres
 from hospes.base.settings import HELD, Settings
-from hospes.capabilities import access, events
+from hospes.capabilities import access, events, staff
 from hospes.capabilities.events import cluster
 from hospes.cli import demo
 from hospes.cli.session import dsn_of, say, secret_key, vault_of
@@ -34,7 +34,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker
         try:
             if postgres:
                 postgres.start()
-            key = asyncio.run(_prepare(settings, with_demo=with_demo))
+            credentials = asyncio.run(_prepare(settings, with_demo=with_demo))
             if "public_url" not in settings.model_fields_set:
                 # Links in mail and on pages lead back here; the children inherit it.
                 os.environ["HOSPES_PUBLIC_URL"] = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -45,7 +45,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker
             ]
             if with_worker:
                 children.append(_child(settings, "worker", ["worker"]))
-            _announce(settings, address, key)
+            _announce(settings, address, credentials)
             return Supervisor(children, say=say, postgres=postgres).run()
         finally:
             if postgres:
@@ -65,7 +65,7 @@ def work(settings: Settings) -> int:
     return Supervisor([_child(settings, "worker", ["worker"])], say=say).run()
 
 
-async def _prepare(settings: Settings, *, with_demo: bool) -> str | None:
+async def _prepare(settings: Settings, *, with_demo: bool) -> demo.Credentials | None:
     dsn = dsn_of(settings)
     await prepare(dsn, say)
     house = House(settings, dsn, vault_of(settings))
@@ -76,7 +76,7 @@ async def _prepare(settings: Settings, *, with_demo: bool) -> str | None:
         await cluster.keep_ahead(house.database)
         credentials = await demo.fill(house, secret_key(settings)) if with_demo else None
         await _refuse_demo_in_public(house, secret_key(settings))
-        return credentials.api_key if credentials else None
+        return credentials
     finally:
         await house.close()
 
@@ -87,6 +87,12 @@ async def _refuse_demo_in_public(house: House, key: str) -> None:
         raise Misconfigured(
             f"HOSPES_PUBLIC_URL is {house.settings.public_url}, and the demo workspace's key still works here. "
             "Revoke it first: hospes keys list, then hospes keys revoke ID"
+        )
+    owner = None if _is_loopback(host) else await staff.find_by_email(house.database, demo.OWNER)
+    if owner is not None and owner.is_active:
+        raise Misconfigured(
+            f"HOSPES_PUBLIC_URL is {house.settings.public_url}, and the demo workspace's owner can still sign in here. "
+            f"Stop that first: hospes staff disable {demo.OWNER}"
         )
 
 
@@ -120,17 +126,17 @@ def _child(settings: Settings, name: str, arguments: list[str], *fds: int) -> Ch
     return Child(name, [sys.executable, "-m", "hospes.cli.children", *arguments], environment, fds)
 
 
-def _announce(settings: Settings, address: str, key: str | None) -> None:
+def _announce(settings: Settings, address: str, credentials: demo.Credentials | None) -> None:
     lines = [f"Hospes serves on {address}"]
     lines += [f"  {contract.DIALECT.title:<14} {address}{contract.DOCS}/docs" for contract in DOORS.values()]
-    if key:
-        base = next(iter(DOORS))
+    if credentials:
+        base, key = next(iter(DOORS)), credentials.api_key
         lines += [
             f"  API key        {key}",
             f"  Try it         curl -H 'Authorization: Bearer {key}' {address}{base}/crm/guests",
+            f"  Wi-Fi page     {address}/p/{demo.SLUG}",
+            f"  Sign in        {address}/staff with {credentials.staff.email} and {credentials.staff.password}",
         ]
-    if key:
-        lines.append(f"  Wi-Fi page     {address}/p/{demo.SLUG}")
     if settings.smtp_url is None:
         outbox = f"{address}/dev/outbox" if settings.dev_outbox else f"the folder {ways_out.folder(settings)}"
         lines.append(f"  Mail           is not sent, it lies in {outbox}")

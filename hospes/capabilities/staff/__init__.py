@@ -3,6 +3,7 @@
 from hospes.capabilities.staff import audit, passwords, sessions
 from hospes.capabilities.staff.people import (
     ROLES,
+    Member,
     Membership,
     Person,
     create,
@@ -19,6 +20,7 @@ from hospes.capabilities.staff.sessions import Session
 
 __all__ = [
     "ROLES",
+    "Member",
     "Membership",
     "Person",
     "Session",
