@@ -6,8 +6,9 @@ Run as `python -m bench.limit SOCKET_FD DSN WORKSPACE`.
 import socket
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import asyncpg
 import msgspec
@@ -16,12 +17,15 @@ import uvloop
 
 from hospes.capabilities.access import metering  # noqa: F401 (the same modules in memory as the server has)
 from hospes.capabilities.analytics.days import ADD_EVENT
+from hospes.capabilities.bookings import listing, stays
 from hospes.capabilities.events.log import RECORD
 from hospes.capabilities.guests.merging import HOLD
 from hospes.capabilities.guests.profile import CREATE, STATE
 from hospes.capabilities.loyalty.ledger import DRAW, SPENDABLE, WRITE
+from hospes.capabilities.missions import work
 from hospes.capabilities.record.whole import GET
 from hospes.capabilities.wallet.pass_updates import MOVE
+from hospes.capabilities.webhooks import subscriptions
 from hospes.capabilities.webhooks.outbox import FAN_OUT
 
 _encode = msgspec.json.Encoder().encode
@@ -41,7 +45,12 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
     numbers = iter(range(time.time_ns() // 1000, 10**18))
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        if scope["method"] == "GET":
+        if scope["path"] == "/public/v1/bookings":
+            status, body = 200, await bookings(scope["query_string"].decode())
+        elif scope["method"] == "PATCH":
+            given = msgspec.json.decode((await receive())["body"])
+            status, body = 200, await move(int(scope["path"].rpartition("/")[2]), given)
+        elif scope["method"] == "GET":
             now = datetime.now(UTC)
             row = await pool.fetchrow(GET.text, workspace, int(scope["path"].rpartition("/")[2]), now)
             status, body = 200, _encode(dict(row))
@@ -65,8 +74,9 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
             )  # fmt: skip
             guest = row["id"]
             event = await connection.fetchrow(
-                RECORD.text, workspace, 0, "guest.created", guest, 1, {"guest_id": guest}, "bench", "bench", now, now
-            )
+                RECORD.text, workspace, 0, "guest.created", guest, 1, {"guest_id": guest}, "bench", "bench", now, now,
+                None, None,
+            )  # fmt: skip
             await connection.fetchrow(
                 STATE.text, workspace, guest, "bench", "bench", event["position"], now, ["email"], [email],
                 ["name", "email"], [_encode(name).decode(), _encode(email).decode()], True,
@@ -96,7 +106,7 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
             await connection.execute(DRAW.text, workspace, movement, [lot["id"]], [guest], [1], "liability")
             event = await connection.fetchrow(
                 RECORD.text, workspace, 0, "loyalty.points_redeemed", guest, None,
-                {"guest_id": guest, "points": 1}, "bench", "bench", now, now,
+                {"guest_id": guest, "points": 1}, "bench", "bench", now, now, None, None,
             )  # fmt: skip
             await connection.execute(ADD_EVENT.text, workspace, ["points_redeemed"], 1, now, None)
             await connection.fetch(MOVE.text, workspace, [guest], event["position"], now)
@@ -105,6 +115,55 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
                 "loyalty.points_redeemed", _BODY, now,
             )  # fmt: skip
             return _encode({"transaction_id": movement, "guest_id": guest, "points": -1})
+
+    async def bookings(query: str) -> bytes:
+        given = dict(parse_qsl(query))
+        since, until = (date.fromisoformat(given.get(name, "2030-01-01")) for name in ("fromDate", "toDate"))
+        rows = await pool.fetch(
+            listing.PAGE_OF_ONE.text,
+            workspace,
+            int(given["propertyId"]),
+            since,
+            until,
+            given.get("status"),
+            None,
+            50,
+            0,
+        )
+        return _encode({"data": [dict(row) for row in rows]})
+
+    async def move(booking: int, given: dict[str, Any]) -> bytes:
+        """A booking moved: row, nights, event, cleaning, event, webhook row, and the booking as it is then."""
+        arrival, departure = date.fromisoformat(given["arrival"]), date.fromisoformat(given["departure"])
+        async with pool.acquire() as connection, connection.transaction():
+            now = datetime.now(UTC)
+            row = await connection.fetchrow(stays.LOCK.text, workspace, booking)
+            await connection.execute(
+                stays.UPDATE.text, workspace, booking, row["guest_id"], row["status"], arrival, departure,
+                None, None, 1, 0, None, None, None, None, "EUR", None, {}, now,
+            )  # fmt: skip
+            await connection.execute(stays.FREE.text, workspace, booking, arrival, departure)
+            await connection.execute(stays.ADD.text, workspace, row["property_id"], booking, arrival, departure)
+            event = await connection.fetchrow(
+                RECORD.text, workspace, 0, "booking.updated", row["guest_id"], 1, {"booking_id": booking}, "bench",
+                "bench", now, now, row["property_id"], booking,
+            )  # fmt: skip
+            mission = await connection.fetchrow(work.AUTOMATIC.text, workspace, booking, "cleaning")
+            at = datetime.combine(departure, row["unit_check_out_time"], UTC)
+            await connection.execute(
+                work.UPDATE.text, workspace, mission["id"], booking, "cleaning", "pending", "Checkout cleaning", None,
+                at, "Europe/Paris", 120, None, None, None, now,
+            )  # fmt: skip
+            await connection.fetchrow(
+                RECORD.text, workspace, 1, "mission.updated", None, 1, {"booking_id": booking}, "bench", "bench",
+                now, now, row["property_id"], booking,
+            )  # fmt: skip
+            await connection.execute(
+                subscriptions.SEND.text, workspace, row["property_id"], "booking.updated",
+                f"evt_bench{next(numbers):016d}", event["position"], 1, _BODY, now,
+            )  # fmt: skip
+            shown = dict(await connection.fetchrow(stays.GET.text, workspace, booking))
+            return _encode(shown)
 
     config = uvicorn.Config(application, lifespan="off", access_log=False, log_level="warning")
     await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=fd)])

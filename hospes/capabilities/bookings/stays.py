@@ -160,7 +160,7 @@ _JOINS = """
       LEFT JOIN guests o ON o.workspace_id = $1 AND o.id = g.merged_into
 """
 GET = sql(f"{_SELECT} FROM bookings b {_JOINS} WHERE b.workspace_id = $1 AND b.id = $2")
-LOCK = sql("SELECT id FROM bookings WHERE workspace_id = $1 AND id = $2 FOR UPDATE")
+LOCK = sql(f"{_SELECT} FROM bookings b {_JOINS} WHERE b.workspace_id = $1 AND b.id = $2 FOR UPDATE OF b")
 
 
 async def get(reader: Reader, booking_id: int) -> Booking:
@@ -173,7 +173,11 @@ async def get(reader: Reader, booking_id: int) -> Booking:
 
 async def check(reader: Reader, booking_id: int) -> Booking:
     """A booking that apps may see. Raises NotFound, or Unentitled when its property's plan does not include the API."""
-    booking = await get(reader, booking_id)
+    return admitted(await get(reader, booking_id))
+
+
+def admitted(booking: Booking) -> Booking:
+    """The booking, when apps may see it. Raises Unentitled."""
     if not booking.is_entitled:
         raise properties.units.Unentitled("This property's plan does not include the API.")
     return booking
@@ -181,8 +185,10 @@ async def check(reader: Reader, booking_id: int) -> Booking:
 
 async def lock(tx: Tx, booking_id: int) -> Booking:
     """As `get`, and nobody else changes the booking until this transaction ends."""
-    await tx.value(LOCK, booking_id)
-    return await get(tx, booking_id)
+    booking = await tx.find(Booking, LOCK, booking_id)
+    if booking is None:
+        raise NotFound("Booking not found")
+    return booking
 
 
 CREATE = sql("""
@@ -258,11 +264,15 @@ UPDATE = sql("""
 
 
 async def change(tx: Tx, booking_id: int, changes: Changes, *, evidence: str, is_silent: bool = True) -> Booking:
-    """Change what is given and differs; an empty change writes nothing.
+    """As `alter`. Raises NotFound too."""
+    return await alter(tx, await lock(tx, booking_id), changes, evidence=evidence, is_silent=is_silent)
 
-    Raises NotFound, Invalid, Conflict for nights that are taken; nothing is written then.
+
+async def alter(tx: Tx, before: Booking, changes: Changes, *, evidence: str, is_silent: bool = True) -> Booking:
+    """Change what is given and differs of a booking that is locked; an empty change writes nothing.
+
+    Raises Invalid, Conflict for nights that are taken; nothing is written then.
     """
-    before = await lock(tx, booking_id)
     await parameters.check(tx, changes.custom)
     own = {field: value for field in _OWN if (value := getattr(changes, field)) is not UNSET}
     stated = msgspec.structs.replace(before, **own)

@@ -1,8 +1,6 @@
 """Cleaning after each stay: planned, moved and cancelled with its booking."""
 
-import msgspec
-
-from hospes.base.db import Tx, sql
+from hospes.base.db import Tx
 from hospes.capabilities import bookings, events
 from hospes.capabilities.bookings import happenings
 from hospes.capabilities.missions import work
@@ -10,26 +8,13 @@ from hospes.capabilities.missions import work
 TITLE = "Checkout cleaning"
 MINUTES = 120
 
-AUTOMATIC = sql("""
-    SELECT id, status, is_automatic
-      FROM missions
-     WHERE workspace_id = $1 AND booking_id = $2 AND mission_type = 'cleaning' AND is_automatic
-       AND status <> 'cancelled'
-""")
-
-
-class _Planned(msgspec.Struct, frozen=True):
-    id: int
-    status: str
-    is_automatic: bool
-
 
 async def follow(tx: Tx, event: events.Recorded) -> None:
     """A reaction: a confirmed booking has a cleaning at its check-out; another has none. Work under way stays."""
     if event.type not in happenings.TYPES:
         return
     booking = await bookings.get(tx, event.payload["booking_id"])
-    planned = await tx.find(_Planned, AUTOMATIC, booking.id)
+    planned = await work.find_automatic(tx, booking.id, "cleaning")
     if planned is None:
         if booking.status == "confirmed" and booking.ends_at > tx.now:
             await work.create(
@@ -50,4 +35,4 @@ async def follow(tx: Tx, event: events.Recorded) -> None:
             if booking.status == "confirmed"
             else work.Changes(status="cancelled")
         )
-        await work.change(tx, planned.id, wanted)
+        await work.alter(tx, planned, wanted)

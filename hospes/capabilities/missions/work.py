@@ -2,10 +2,11 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from hospes.base import zones
 from hospes.base.db import Reader, Tx, sql
 from hospes.base.errors import Conflict, Invalid, NotFound
 from hospes.capabilities import bookings, events, messaging, properties
@@ -123,7 +124,13 @@ _WHERE = """
        AND p.is_entitled
 """
 GET = sql(f"{_SELECT} WHERE m.workspace_id = $1 AND m.id = $2")
-LOCK = sql("SELECT id FROM missions WHERE workspace_id = $1 AND id = $2 FOR UPDATE")
+LOCK = sql(f"{_SELECT} WHERE m.workspace_id = $1 AND m.id = $2 FOR UPDATE OF m")
+AUTOMATIC = sql(f"""
+    {_SELECT}
+     WHERE m.workspace_id = $1 AND m.booking_id = $2 AND m.mission_type = $3 AND m.is_automatic
+       AND m.status <> 'cancelled'
+       FOR UPDATE OF m
+""")
 PAGE = sql(f"{_SELECT} {_WHERE} ORDER BY m.scheduled_at, m.id LIMIT $11 OFFSET $12")
 COUNT = sql(f"""
     SELECT count(*) FROM missions m JOIN properties p ON p.workspace_id = $1 AND p.id = m.property_id {_WHERE}
@@ -213,10 +220,21 @@ UPDATE = sql("""
 """)
 
 
+async def find_automatic(tx: Tx, booking_id: int, mission_type: str) -> Mission | None:
+    """What the house planned for a booking by itself, locked; None when there is nothing, or it was cancelled."""
+    return await tx.find(Mission, AUTOMATIC, booking_id, mission_type)
+
+
 async def change(tx: Tx, mission_id: int, changes: Changes) -> Mission:
-    """Change what is given and differs. Raises NotFound, Invalid, Conflict for a mission that is over."""
-    await tx.value(LOCK, mission_id)
-    before = await get(tx, mission_id)
+    """As `alter`. Raises NotFound too."""
+    before = await tx.find(Mission, LOCK, mission_id)
+    if before is None:
+        raise NotFound("Mission not found")
+    return await alter(tx, before, changes)
+
+
+async def alter(tx: Tx, before: Mission, changes: Changes) -> Mission:
+    """Change what is given and differs of a mission that is locked. Raises Invalid, Conflict for one that is over."""
     if before.status in _CLOSED:
         raise Conflict(f"This mission is {before.status} and cannot be changed")
     given = {field: value for field in Changes.__struct_fields__ if (value := getattr(changes, field)) is not UNSET}
@@ -227,7 +245,7 @@ async def change(tx: Tx, mission_id: int, changes: Changes) -> Mission:
     after = msgspec.structs.replace(after, **_moved(before, after, has_status="status" in given, now=tx.now))
     await tx.run(
         UPDATE,
-        mission_id,
+        before.id,
         after.booking_id,
         after.mission_type,
         after.status,
@@ -241,7 +259,11 @@ async def change(tx: Tx, mission_id: int, changes: Changes) -> Mission:
         after.completed_at,
         tx.now,
     )
-    after = await get(tx, mission_id)
+    after = (
+        await get(tx, before.id)
+        if after.team_member_id != before.team_member_id
+        else msgspec.structs.replace(after, updated_at=tx.now)
+    )
     await _tell(tx, before, after, list(given))
     return after
 
@@ -352,7 +374,7 @@ def _check(one: NewMission | Mission) -> None:
         raise Invalid("A title has 1 to 200 characters", field="title")
     if one.description is not None and len(one.description) > 5000:
         raise Invalid("A description has at most 5,000 characters", field="description")
-    if one.time_zone is not None and one.time_zone not in available_timezones():
+    if one.time_zone is not None and not zones.is_known(one.time_zone):
         raise Invalid("A time zone is an IANA name such as Europe/Paris", field="timezone")
     if one.duration_minutes is not None and not 1 <= one.duration_minutes <= 1440:
         raise Invalid("A mission takes 1 to 1,440 minutes", field="durationMinutes")

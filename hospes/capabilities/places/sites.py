@@ -1,10 +1,10 @@
 """Locations: sites with an address and a time zone. Portals: what their Wi-Fi greets guests with."""
 
 from datetime import datetime
-from zoneinfo import available_timezones
 
 import msgspec
 
+from hospes.base import zones
 from hospes.base.db import Reader, Tx, Violation, sql
 from hospes.base.errors import Conflict, Invalid, NotFound
 
@@ -89,7 +89,7 @@ async def create_location(
     """Make a location; returns its id. Raises Invalid."""
     if not 1 <= len(name.strip()) <= 200:
         raise Invalid("A location's name has 1 to 200 characters.", field="name")
-    if time_zone not in available_timezones():
+    if not zones.is_known(time_zone):
         raise Invalid(f"There is no time zone {time_zone!r}. Use an IANA name such as Europe/Paris.", field="time_zone")
     values = (name.strip(), address, city, country_code, time_zone, tx.now, latitude, longitude)
     try:

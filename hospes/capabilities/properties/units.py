@@ -2,10 +2,10 @@
 
 from datetime import datetime, time
 from decimal import Decimal
-from zoneinfo import available_timezones
 
 import msgspec
 
+from hospes.base import zones
 from hospes.base.db import Reader, Tx, Violation, sql
 from hospes.base.errors import Forbidden, Invalid, NotFound
 
@@ -122,7 +122,7 @@ CHANGED = sql("SELECT pg_notify('hospes_changes', 'property') WHERE $1::bigint I
 
 async def create(tx: Tx, new: NewProperty, *, property_id: int | None = None) -> int:
     """Make a property; returns its id. Raises NotFound for the location, Invalid."""
-    if new.time_zone not in available_timezones():
+    if not zones.is_known(new.time_zone):
         raise Invalid(
             f"There is no time zone {new.time_zone!r}. Use an IANA name such as Europe/Paris.", field="time_zone"
         )

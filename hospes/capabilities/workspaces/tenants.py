@@ -1,10 +1,10 @@
 """Workspaces: the tenants, each with a plan, a quota and, for sandboxes, a clock of its own."""
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import available_timezones
 
 import msgspec
 
+from hospes.base import zones
 from hospes.base.db import Database, sql
 from hospes.base.errors import Conflict, Invalid, NotFound
 from hospes.capabilities.workspaces.plans import plan
@@ -62,7 +62,7 @@ async def create(
     plan(plan_name)
     if not 1 <= len(name.strip()) <= 200:
         raise Invalid("A workspace's name has 1 to 200 characters.", field="name")
-    if time_zone not in available_timezones():
+    if not zones.is_known(time_zone):
         raise Invalid(f"There is no time zone {time_zone!r}. Use an IANA name such as Europe/Paris.", field="time_zone")
     if monthly_quota is not None and not 1 <= monthly_quota <= 10**15:
         raise Invalid("A monthly quota is a positive number of requests.", field="monthly_quota")

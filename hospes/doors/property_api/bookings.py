@@ -85,11 +85,11 @@ async def update_booking(
     missing = [scope for scope in needed if not caller.may(scope)]
     if missing:
         raise Forbidden(f"The token lacks the scope {missing[0]}")
-    booking = await bookings.check(tx, booking_id)
+    booking = bookings.admitted(await bookings.lock(tx, booking_id))
     if changes.is_of_booking and booking.channel != "direct":
         raise bookings.read_only(booking)
     evidence = f"booking {booking_id}"
-    await bookings.change(tx, booking_id, changes, evidence=evidence, is_silent=body.silent)
+    await bookings.alter(tx, booking, changes, evidence=evidence, is_silent=body.silent)
     return _shown(await bookings.get(tx, booking_id), caller, vault)
 
 
