@@ -15,6 +15,13 @@ _NOT_BY_WORKSPACE = {
     "staff_tokens",
     "portal_slugs",
     "pass_phones",
+    "staff",
+    "memberships",
+    "staff_sessions",
+    "oauth_clients",
+    "oauth_grants",
+    "oauth_codes",
+    "oauth_tokens",
 }
 
 

@@ -11,6 +11,7 @@ from hospes.capabilities.properties.units import (
     get,
     has_entitled,
     list_page,
+    renew_calendar,
     set_lock,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "get",
     "has_entitled",
     "list_page",
+    "renew_calendar",
     "set_lock",
     "team",
 ]

@@ -109,15 +109,18 @@ async def has_entitled(reader: Reader) -> bool:
     return bool(await reader.value(HAS_ENTITLED))
 
 
+# Whether an account has an entitled property is cached beside its tokens: this says that it may differ now.
 CREATE = sql("""
-    INSERT INTO properties (workspace_id, id, location_id, name, property_type, capacity, check_in_time,
-                            check_out_time, night_rate, cleaning_rate, currency, line1, postal_code, city,
-                            country_code, time_zone, created_at, updated_at)
-    VALUES ($1, coalesce($2, nextval('properties_id_seq')), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-            $16, $17, $17)
-    RETURNING id
+    WITH made AS (
+        INSERT INTO properties (workspace_id, id, location_id, name, property_type, capacity, check_in_time,
+                                check_out_time, night_rate, cleaning_rate, currency, line1, postal_code, city,
+                                country_code, time_zone, created_at, updated_at)
+        VALUES ($1, coalesce($2, nextval('properties_id_seq')), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                $16, $17, $17)
+        RETURNING id
+    )
+    SELECT id, pg_notify('hospes_changes', 'property') FROM made
 """)
-CHANGED = sql("SELECT pg_notify('hospes_changes', 'property') WHERE $1::bigint IS NOT NULL")
 
 
 async def create(tx: Tx, new: NewProperty, *, property_id: int | None = None) -> int:
@@ -150,18 +153,32 @@ async def create(tx: Tx, new: NewProperty, *, property_id: int | None = None) ->
         if violation.constraint == "properties_location":
             raise NotFound("Location not found") from None
         raise Invalid("A property has a name, a capacity of 1 to 1,000, and codes such as EUR and FR.") from None
-    await tx.value(CHANGED)
     return int(made)
 
 
-ENTITLE = sql("UPDATE properties SET is_entitled = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2")
+ENTITLE = sql("""
+    WITH changed AS (
+        UPDATE properties SET is_entitled = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2 RETURNING id
+    )
+    SELECT id, pg_notify('hospes_changes', 'property') FROM changed
+""")
 
 
 async def entitle(tx: Tx, property_id: int, *, is_entitled: bool) -> None:
     """Open the Property API for a property, or close it, from the next request on. Raises NotFound."""
-    if not await tx.run(ENTITLE, property_id, is_entitled, tx.now):
+    if await tx.value(ENTITLE, property_id, is_entitled, tx.now) is None:
         raise NotFound("Property not found")
-    await tx.value(CHANGED)
+
+
+RENEW = sql("""
+    UPDATE properties SET calendar_key = calendar_key + 1, updated_at = $3 WHERE workspace_id = $1 AND id = $2
+""")
+
+
+async def renew_calendar(tx: Tx, property_id: int) -> None:
+    """Make the addresses of the property's calendar new ones; the old ones are nobody's. Raises NotFound."""
+    if not await tx.run(RENEW, property_id, tx.now):
+        raise NotFound("Property not found")
 
 
 SET_LOCK = sql("""
