@@ -24,6 +24,7 @@ from hospes.capabilities import (
     access,
     analytics,
     bookings,
+    calendars,
     events,
     guests,
     loyalty,
@@ -36,9 +37,18 @@ from hospes.capabilities import (
     wifi,
     workspaces,
 )
-from hospes.doors import dev_outbox, guest_api, mail_hook, pages, passes, property_api, radius, workspace_api
+from hospes.doors import dev_outbox, guest_api, ical, mail_hook, pages, passes, property_api, radius, workspace_api
 from hospes.doors import oauth as oauth_door
-from hospes.providers import apns, apple_pass, google_wallet, icons, message_folder, pass_certificate, ways_out
+from hospes.providers import (
+    apns,
+    apple_pass,
+    calendar_feeds,
+    google_wallet,
+    icons,
+    message_folder,
+    pass_certificate,
+    ways_out,
+)
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
 from hospes.web.cors import AnyOrigin
@@ -274,6 +284,7 @@ class House:
             Route("/metrics", self._metrics),
             Mount("/assets", assets),
             Route("/hooks/mail/{token}", mail_hook.MailHook(self.database, self.vault, self.instant)),
+            Route("/ical/{token}.ics", ical.Ical(self.database, self.clock, self.vault, self.instant)),
             Route("/radius/v1/{step:str}", radius.Radius(self.database, self.keyrings[1], self.instant)),
         ]
         if self.settings.dev_outbox:
@@ -408,11 +419,17 @@ def _pass_pushes(house: House, means: Means) -> Job:
     return wallet.PassPushes(house.database, house.clock, means.pusher, instant=house.instant)
 
 
+def _calendar_polls(house: House, means: Means) -> Job:
+    feeds = calendar_feeds.CalendarFeeds(means.outbound)
+    return calendars.CalendarPolls(house.database, house.vault, house.clock, feeds, instant=house.instant)
+
+
 # What is done after COMMIT, by name.
 JOBS: Mapping[str, Callable[[House, Means], Job]] = {
     webhooks.JOB: _courier,
     messaging.JOB: _mailroom,
     wallet.PASS_JOB: _pass_pushes,
+    calendars.JOB: _calendar_polls,
 }
 
 

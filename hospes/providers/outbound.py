@@ -1,9 +1,9 @@
 """The one way out: every connection that Hospes opens to the world is opened here.
 
 The address is checked where it is dialled, on the socket itself, so that no spelling of a URL, no
-DNS answer and no second lookup can lead inside. Redirects are not followed, cookies not kept,
-challenges not answered, and proxies from the environment not used: a proxy would dial in our
-place, past the guard.
+DNS answer and no second lookup can lead inside. A redirect is followed for who asks for it, and
+checked like any URL; cookies are not kept, challenges not answered, and proxies from the
+environment not used: a proxy would dial in our place, past the guard.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, Final, Self
+from urllib.parse import urldefrag, urljoin
 
 import aiohttp
 import msgspec
@@ -31,6 +32,7 @@ _NAMES_KEPT_SECONDS: Final = 10
 # goes out on one that is just being closed.
 _IDLE_SECONDS: Final = 4.0
 _READ_BUFFER_BYTES: Final = 16 * 1024
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
 
 # From the narrower error to the wider: the first that fits names the failure.
 _WORDS: Final = (
@@ -66,6 +68,15 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 _REFUSED: Final = Answer(None, "refused_address", 0, "", None)
+
+
+class Page(msgspec.Struct, frozen=True, gc=False):
+    """What came of one GET. `error` as in `Answer`, or `too_large` for a body past the bound."""
+
+    status: int | None
+    error: str | None
+    body: bytes = b""
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class Outbound:
@@ -114,7 +125,7 @@ class Outbound:
             headers={"Accept-Encoding": "identity", "User-Agent": "Hospes"},
             auto_decompress=False,
             read_bufsize=_READ_BUFFER_BYTES,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # `post` has one limit over all of it
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # `_exchanged` has one limit over all of it
             trust_env=False,
         )
 
@@ -148,26 +159,74 @@ class Outbound:
         of it is to come is closed. The URL is held to the policy again, since it may have changed
         after registration. Raises ValueError for a header that HTTP cannot carry.
         """
-        assert self._session is not None, "Outbound.start was not awaited"
         try:
             target = self._target(url)
         except Refused:
             return _REFUSED
         started = self._clock.monotonic()
+        reply, error, read = await self._exchanged(
+            "POST", target, body=body, headers=headers, timeout_seconds=timeout_seconds, read_limit=read_limit
+        )
+        if error == _REFUSED.error:
+            return _REFUSED
+        return _answer(reply, error, read, self._clock.monotonic() - started)
+
+    async def get(
+        self, url: str, *, headers: Mapping[str, str], timeout_seconds: float, read_limit: int, redirects: int = 0
+    ) -> Page:
+        """Fetch a document of at most `read_limit` bytes; as `post` otherwise.
+
+        Up to `redirects` are followed, each held to the policy as if somebody had typed it: its URL
+        when it is read, its address when it is dialled. The time is for all of them together.
+        """
+        until = self._clock.monotonic() + timeout_seconds
+        for hops_left in range(redirects, -1, -1):
+            try:
+                target = self._target(url)
+            except Refused:
+                return Page(None, "refused_address")
+            left = max(0.001, until - self._clock.monotonic())
+            reply, error, read = await self._exchanged(
+                "GET", target, body=None, headers=headers, timeout_seconds=left, read_limit=read_limit + 1
+            )
+            if reply is None or error is not None:
+                return Page(reply.status if reply else None, error)
+            onward = reply.headers.get("Location") if reply.status in _REDIRECTS else None
+            if onward is None or not hops_left:
+                is_cut = len(read) > read_limit
+                return (
+                    Page(reply.status, "too_large") if is_cut else Page(reply.status, None, bytes(read), reply.headers)
+                )
+            try:
+                url = urldefrag(urljoin(str(target), onward)).url
+            except ValueError:
+                return Page(None, "refused_address")
+        raise AssertionError  # the last hop returns
+
+    async def _exchanged(
+        self,
+        method: str,
+        target: URL,
+        *,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        timeout_seconds: float,
+        read_limit: int,
+    ) -> tuple[aiohttp.ClientResponse | None, str | None, bytearray]:
+        """The reply if there was one, one word for what went wrong, and what was read."""
+        assert self._session is not None, "Outbound.start was not awaited"
         reply: aiohttp.ClientResponse | None = None
         read, error = bytearray(), None
         try:
             async with asyncio.timeout(timeout_seconds):
-                reply = await self._session.post(target, data=body, headers=headers, allow_redirects=False)
+                reply = await self._session.request(method, target, data=body, headers=headers, allow_redirects=False)
                 await _read(reply.content, read, read_limit)
         except (TimeoutError, aiohttp.ClientError, OSError) as failure:
             error = _word(failure, answered=reply is not None)
         finally:
             if reply is not None:
                 _let_go(reply)
-        if error == _REFUSED.error:
-            return _REFUSED
-        return _answer(reply, error, read, self._clock.monotonic() - started)
+        return reply, error, read
 
     def _checked(self, url: str) -> URL:
         # `encoded`: a receiver that signs its URLs needs them back as it wrote them.
