@@ -10,4 +10,4 @@ from tests.property_api.account import Account
 
 @pytest.fixture
 async def account(home: Home, api: Api) -> AsyncIterator[Account]:
-    yield await Account.open(home, api)
+    return await Account.open(home, api)
