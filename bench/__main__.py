@@ -21,7 +21,7 @@ import aiohttp
 import asyncpg
 import uvloop
 
-from bench import guest_side, neighbours, property_side
+from bench import guest_side, neighbours, property_side, tokens
 from bench.load import load, request
 from bench.measuring import BASE, ROWS, answering, child, row, rss
 from bench.seed import BIG, FOLDER, SMALL, seed
@@ -281,7 +281,19 @@ def start_up() -> None:
     server.wait()
 
 
-PARTS = ("requests", "lists", "webhooks", "redeem", "wallet", "smtp", "radius", "overview", "neighbours", "bookings")
+PARTS = (
+    "requests",
+    "lists",
+    "webhooks",
+    "redeem",
+    "wallet",
+    "smtp",
+    "radius",
+    "overview",
+    "neighbours",
+    "bookings",
+    "tokens",
+)
 
 
 async def main(options: argparse.Namespace, dsn: str) -> None:
@@ -314,6 +326,7 @@ async def main(options: argparse.Namespace, dsn: str) -> None:
         "overview": lambda: guest_side.overview(house, keys),
         "neighbours": lambda: neighbours.neighbours(house, keys),
         "bookings": lambda: property_side.bookings(house, options),
+        "tokens": lambda: tokens.refreshing(house, options),
     }
     for name, part in parts.items():
         if options.only in (None, name):
