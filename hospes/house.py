@@ -23,6 +23,7 @@ from hospes.base.signals import Signals
 from hospes.capabilities import (
     access,
     analytics,
+    automations,
     bookings,
     calendars,
     events,
@@ -67,6 +68,7 @@ REACTIONS = (
     wallet.refresh,
     webhooks.fan_out,
     missions.turnover.follow,
+    automations.follow,
     bookings.fan_out,
 )
 
@@ -424,12 +426,24 @@ def _calendar_polls(house: House, means: Means) -> Job:
     return calendars.CalendarPolls(house.database, house.vault, house.clock, feeds, instant=house.instant)
 
 
+def _concierge(house: House, means: Means) -> Job:
+    return automations.Concierge(
+        house.database,
+        house.vault,
+        house.clock,
+        ways_out.locks(house.settings, means.outbound),
+        instant=house.instant,
+        public_url=house.settings.public_url,
+    )
+
+
 # What is done after COMMIT, by name.
 JOBS: Mapping[str, Callable[[House, Means], Job]] = {
     webhooks.JOB: _courier,
     messaging.JOB: _mailroom,
     wallet.PASS_JOB: _pass_pushes,
     calendars.JOB: _calendar_polls,
+    automations.JOB: _concierge,
 }
 
 

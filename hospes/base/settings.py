@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     sms_url: str | None = None
     sms_token: SecretStr | None = None
     sms_sender: str = "Hospes"
+    nuki_token: SecretStr | None = None
+    nuki_url: str = "https://api.nuki.io"
     apple_pass_cert_file: Path | None = None
     apple_pass_key_file: Path | None = None
     apple_pass_key_password: SecretStr | None = None

@@ -71,7 +71,7 @@ _REFUSED: Final = Answer(None, "refused_address", 0, "", None)
 
 
 class Page(msgspec.Struct, frozen=True, gc=False):
-    """What came of one GET. `error` as in `Answer`, or `too_large` for a body past the bound."""
+    """What came of one request, with its body. `error` as in `Answer`, or `too_large` for a body past the bound."""
 
     status: int | None
     error: str | None
@@ -202,6 +202,30 @@ class Outbound:
             except ValueError:
                 return Page(None, "refused_address")
         raise AssertionError  # the last hop returns
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        timeout_seconds: float,
+        read_limit: int,
+    ) -> Page:
+        """Ask an API: one request, an answer of at most `read_limit` bytes, no redirects; as `post` otherwise."""
+        try:
+            target = self._target(url)
+        except Refused:
+            return Page(None, "refused_address")
+        reply, error, read = await self._exchanged(
+            method, target, body=body, headers=headers, timeout_seconds=timeout_seconds, read_limit=read_limit + 1
+        )
+        if reply is None or error is not None:
+            return Page(reply.status if reply else None, error)
+        if len(read) > read_limit:
+            return Page(reply.status, "too_large")
+        return Page(reply.status, None, bytes(read), reply.headers)
 
     async def _exchanged(
         self,

@@ -1,14 +1,17 @@
-"""Which carrier serves which channel, as the settings say."""
+"""Which carrier serves which channel, and which locks can be reached, as the settings say."""
 
 from pathlib import Path
 
 from hospes.base.clock import Clock
 from hospes.base.errors import Misconfigured
 from hospes.base.settings import Settings
+from hospes.capabilities.automations import Lock
 from hospes.capabilities.messaging import Carrier
 from hospes.capabilities.webhooks import Sender
+from hospes.providers import lock_simulator, nuki
 from hospes.providers.mail import Dkim, MailWriter
 from hospes.providers.message_folder import MailFolder, SmsFolder
+from hospes.providers.outbound import Outbound
 from hospes.providers.sms_http import SmsHttp
 from hospes.providers.smtp import Smtp
 
@@ -21,6 +24,15 @@ def folder(settings: Settings) -> Path:
 def carriers(settings: Settings, sender: Sender, clock: Clock) -> dict[str, Carrier]:
     """A carrier for every channel. Raises Misconfigured."""
     return {"email": _email(settings, clock), "sms": _sms(settings, sender)}
+
+
+def locks(settings: Settings, outbound: Outbound) -> dict[str, Lock]:
+    """The locks that can be reached, by brand."""
+    found: dict[str, Lock] = {lock_simulator.BRAND: lock_simulator.LockSimulator()}
+    if settings.nuki_token is not None:
+        token = settings.nuki_token.get_secret_value()
+        found[nuki.BRAND] = nuki.Nuki(outbound, url=settings.nuki_url, token=token)
+    return found
 
 
 def _email(settings: Settings, clock: Clock) -> Carrier:

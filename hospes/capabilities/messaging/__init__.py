@@ -4,7 +4,7 @@ from hospes.capabilities.messaging import codes, feedback, letters, outbox, rend
 from hospes.capabilities.messaging.letters import Carrier, Letter, Receipt
 from hospes.capabilities.messaging.mailroom import Mailroom
 from hospes.capabilities.messaging.outbox import JOB
-from hospes.capabilities.messaging.sending import preview, send, unsubscribed
+from hospes.capabilities.messaging.sending import preview, send, unsubscribed, write
 
 __all__ = [
     "JOB",
@@ -22,4 +22,5 @@ __all__ = [
     "suppressions",
     "templates",
     "unsubscribed",
+    "write",
 ]

@@ -13,7 +13,7 @@ from hospes.base.secrets import Unreadable, Vault
 from hospes.capabilities import events, guests
 from hospes.capabilities.messaging import outbox, rendering, suppressions, templates
 from hospes.capabilities.messaging.happenings import MessageQueued
-from hospes.capabilities.messaging.templates import MARKETING, Content, Template
+from hospes.capabilities.messaging.templates import MARKETING, TRANSACTIONAL, Content, Template
 
 UNSUBSCRIBE = "unsubscribe"
 # Emails to one guest within an hour: a caller that runs wild must not fill anybody's mailbox.
@@ -62,25 +62,45 @@ async def send(tx: Tx, guest_id: int, slug: str, variables: Mapping[str, Any], *
     if house is None or house.mail_down_since is not None:
         raise ProviderFailed("Email provider error")
     await _take_turn(tx, guest.id)
-    unsubscribe = unsubscribe_url(tx, guest.id, vault=vault, public_url=public_url)
-    rendered = render(template, guest, house.business, variables, unsubscribe)
-    message_id = await outbox.put(
-        tx,
-        outbox.Draft(
-            channel="email",
-            purpose=template.purpose,
-            address=guest.email,
-            subject=rendered.subject,
-            html=rendered.html,
-            text=rendered.text,
-            guest_id=guest.id,
-            template_slug=template.slug,
-        ),
+    message_id = await write(
+        tx, guest, template, variables, business=house.business, slug=slug, vault=vault, public_url=public_url
     )
     await events.record(
         tx, MessageQueued(guest_id=guest.id, request_id=message_id, channel="email", template=template.slug)
     )
     return message_id
+
+
+async def write(
+    tx: Tx,
+    guest: guests.Guest,
+    template: Template | Content,
+    variables: Mapping[str, Any],
+    *,
+    business: str,
+    slug: str,
+    vault: Vault,
+    public_url: str,
+) -> int:
+    """Put a letter to a guest who has an address into the outbox; returns its id.
+
+    A text without an HTML part goes out as text alone. Raises Invalid for a missing variable.
+    """
+    unsubscribe = unsubscribe_url(tx, guest.id, vault=vault, public_url=public_url)
+    rendered = render(template, guest, business, variables, unsubscribe)
+    return await outbox.put(
+        tx,
+        outbox.Draft(
+            channel="email",
+            purpose=template.purpose if isinstance(template, Template) else TRANSACTIONAL,
+            address=guest.email or "",
+            subject=rendered.subject,
+            html=rendered.html or None,
+            text=rendered.text,
+            guest_id=guest.id,
+            template_slug=slug,
+        ),
+    )
 
 
 # The so-many-th newest, of all records that are this guest.
