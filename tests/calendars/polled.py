@@ -1,5 +1,6 @@
 """A property whose calendars are polled from a real server on loopback."""
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +12,10 @@ from tests.living import Api, Home, Receiver
 
 FEEDS = Path(__file__).parent / "feeds"
 SINCE = date(2026, 1, 1)
+# The day on which every test's story begins. The clock is the house's and somewhere else by then,
+# so what goes out is moved to its present, and what comes back is moved to the story's.
+BEGIN = date(2026, 6, 20)
+_DATE = re.compile(rb"(202[67])(-?)([01][0-9])(-?)([0-3][0-9])")
 
 
 class Polled:
@@ -19,6 +24,7 @@ class Polled:
         self.api = api
         self.receiver = receiver
         self.property_id = 0
+        self.shift = home.clock.now().date() - BEGIN
 
     @classmethod
     async def open(cls, home: Home, api: Api, receiver: Receiver) -> Self:
@@ -34,7 +40,22 @@ class Polled:
     def says(self, feed: str | bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> None:
         """What every feed says from now on: the name of a file, or its text."""
         body = feed if isinstance(feed, bytes) else (FEEDS / feed).read_bytes() if feed.endswith(".ics") else None
-        self.receiver.answers(status, headers=headers, body=feed.encode() if body is None else body)  # type: ignore[union-attr]
+        body = feed.encode() if body is None else body  # type: ignore[union-attr]
+        self.receiver.answers(status, headers=headers, body=self.moved(body, self.shift))
+
+    @staticmethod
+    def moved(text: bytes, by: timedelta) -> bytes:
+        """The text with every date of the story so much later."""
+
+        def one(found: re.Match[bytes]) -> bytes:
+            year, dash, month, _, day = found.groups()
+            try:
+                at = date(int(year), int(month), int(day)) + by
+            except ValueError:
+                return found[0]
+            return at.strftime("%Y-%m-%d" if dash else "%Y%m%d").encode()
+
+        return _DATE.sub(one, text)
 
     async def subscribe(self, channel: str = "airbnb", **more: Any) -> int:
         async with self.api.begin() as tx:
@@ -61,16 +82,21 @@ class Polled:
 
     async def spans(self) -> list[tuple[str, str, str]]:
         """Arrival, departure and status of each."""
-        return [(f"{one.arrival_on:%m-%d}", f"{one.departure_on:%m-%d}", one.status) for one in await self.all()]
+        return [
+            (f"{one.arrival_on - self.shift:%m-%d}", f"{one.departure_on - self.shift:%m-%d}", one.status)
+            for one in await self.all()
+        ]
 
     async def calendar(self, calendar_id: int) -> calendars.Calendar:
         return await subscriptions.get(self.api.reader(), calendar_id)
 
     async def fault(self, calendar_id: int) -> str:
-        return (await self.calendar(calendar_id)).fault or ""
+        fault = (await self.calendar(calendar_id)).fault or ""
+        # Back from wherever the clock has come to.
+        return re.sub(r"\d{4}-\d\d-\d\d", lambda found: f"{date.fromisoformat(found[0]) - self.shift}", fault)
 
     async def book(self, arrival: str, nights: int, **more: Any) -> bookings.Booking:
-        on = date.fromisoformat(arrival)
+        on = date.fromisoformat(arrival) + self.shift
         new = bookings.NewBooking(
             property_id=self.property_id, arrival_on=on, departure_on=on + timedelta(days=nights), **more
         )

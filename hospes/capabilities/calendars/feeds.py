@@ -96,6 +96,8 @@ class _Lines:
         word = line[:16].strip().upper()
         if word == b"BEGIN:VEVENT":
             raise Broken("The calendar is damaged: an entry begins inside another.")
+        if word == b"END:VCALENDAR":
+            raise Broken("The calendar is damaged: an entry has no end.")
         if word.startswith((b"BEGIN:", b"END:")):
             self._depth += 1 if word[:1] == b"B" else -1
         elif not self._depth:
@@ -125,8 +127,6 @@ def _sifted(data: bytes) -> list[_Lines]:
             inside = _Lines()
             if len(found) >= MOST_ENTRIES:
                 raise Broken(f"The calendar has more than {MOST_ENTRIES:,} entries.")
-    if inside is not None:
-        raise Broken("The calendar is damaged: an entry has no end.")
     return found
 
 

@@ -17,6 +17,7 @@ from hospes.capabilities.calendars.feeds import Entry, Feed
 from hospes.capabilities.calendars.subscriptions import Claimed, State
 
 _MOST_TOLD = 3
+_TAKEN = "these nights are another booking's here"
 
 
 class _Step(msgspec.Struct, frozen=True):
@@ -75,6 +76,7 @@ class _Follower:
         self._today = today
         self._evidence = room.evidence(calendar.channel)
         self._links: list[tuple[str, int, bool]] = []
+        self._why = _TAKEN
 
     async def cancel(self, plan: Plan) -> None:
         """What is not in the feed any more."""
@@ -97,7 +99,7 @@ class _Follower:
             used.add(code)
             steps.append(_Step(entry, self._making(entry, called.get(code), code)))
         for step in await self._settled(steps):
-            if not await self._with_room(step):
+            if not await self._done(step.do) and not await self._with_room(step):
                 self._conflict(step.entry)
         for one in plan.keep:
             if one.known.uid != one.entry.uid or one.known.is_certain != (one.entry.kind == STAY):
@@ -122,7 +124,8 @@ class _Follower:
         for one in present:
             await self._free(one)
         for step in await self._settled(steps):
-            self._conflict(step.entry)
+            if not await self._done(step.do):
+                self._conflict(step.entry)
 
     async def _called(self, plan: Plan) -> dict[str, Kept]:
         """Bookings that the channel calls by these names: from before, or from another calendar of it."""
@@ -220,6 +223,10 @@ class _Follower:
             await step.do()
 
     async def _with_room(self, step: _Step) -> bool:
+        """Once more, after whoever gives way has done so; not for what fails for another reason."""
+        if self._why != _TAKEN:
+            return False
+
         async def do() -> None:
             if not await room.make(self._tx, self._calendar, step.entry, is_certain=step.entry.kind == STAY):
                 raise Conflict
@@ -229,17 +236,19 @@ class _Follower:
 
     async def _done(self, do: Callable[[], Awaitable[None]]) -> bool:
         """Whether it went through; otherwise nothing of it is left."""
-        was_changed, links = self.is_changed, list(self._links)
+        was_changed, links = self.is_changed, self._links.copy()
         try:
             async with self._tx.undoable():
                 await do()
-        except (Conflict, Invalid):
+        except (Conflict, Invalid) as error:
             self.is_changed, self._links = was_changed, links
+            self._why = error.message if isinstance(error, Invalid) else _TAKEN
             return False
         return True
 
     def _conflict(self, entry: Entry) -> None:
+        """Said right after the step was tried last."""
         self.conflicts.append(
-            f"{entry.arrival} to {entry.departure} cannot be taken over: these nights are another booking's here. "
+            f"{entry.arrival} to {entry.departure} cannot be taken over: {self._why}. "
             "Nothing was overwritten; it is tried again at each poll."
         )

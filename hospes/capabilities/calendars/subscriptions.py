@@ -87,7 +87,7 @@ async def get(reader: Reader, calendar_id: int) -> Calendar:
     """Raises NotFound."""
     found = await reader.find(Calendar, GET, calendar_id)
     if found is None:
-        raise NotFound(f"There is no calendar {calendar_id}. See them all with: hospes calendars list")
+        raise _unknown(calendar_id)
     return found
 
 
@@ -152,15 +152,20 @@ def place(workspace_id: int, calendar_id: int) -> str:
     return f"{workspace_id}/calendars/url/{calendar_id}"
 
 
-FORGET = sql("DELETE FROM calendar_stays WHERE workspace_id = $1 AND calendar_id = $2")
+FORGET = sql("DELETE FROM calendar_stays WHERE workspace_id = $1 AND calendar_id = $2 RETURNING booking_id")
 DELETE = sql("DELETE FROM calendars WHERE workspace_id = $1 AND id = $2")
 
 
-async def remove(tx: Tx, calendar_id: int) -> None:
-    """Poll a calendar no more. Its bookings stay as they are. Raises NotFound."""
-    await tx.run(FORGET, calendar_id)
+async def forget(tx: Tx, calendar_id: int) -> list[int]:
+    """Take a calendar out; returns the bookings that followed it. Raises NotFound."""
+    followed = await tx.column(FORGET, calendar_id)
     if not await tx.run(DELETE, calendar_id):
-        raise NotFound(f"There is no calendar {calendar_id}. See them all with: hospes calendars list")
+        raise _unknown(calendar_id)
+    return followed
+
+
+def _unknown(calendar_id: int) -> NotFound:
+    return NotFound(f"There is no calendar {calendar_id}. See them all with: hospes calendars list")
 
 
 HURRY = sql(
