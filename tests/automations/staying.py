@@ -17,7 +17,7 @@ from tests.living import Home
 from tests.property_api.account import Account
 
 ANA = bookings.Party(first_name="Ana", last_name="Silva", email="ana@example.com")
-WELL, DOWN, REFUSED = None, Told(fault="timeout", may_succeed_later=True), Told(fault="HTTP 404")
+DOWN, REFUSED = Told(fault="timeout", may_succeed_later=True), Told(fault="HTTP 404")
 _FIRST, _LAST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 

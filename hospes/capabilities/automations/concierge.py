@@ -35,6 +35,7 @@ class _Due(msgspec.Struct, frozen=True):
     step: str
 
 
+# Of what is due at once, the confirmation comes first, and how to get in comes last.
 MESSAGES = sql("""
     SELECT booking_id, step
       FROM (SELECT booking_id, step, due_at
@@ -42,7 +43,7 @@ MESSAGES = sql("""
              WHERE workspace_id = $1 AND due_at <= $2 AND step LIKE 'message.%'
              ORDER BY due_at
              LIMIT $3) due
-     ORDER BY booking_id, due_at, step
+     ORDER BY booking_id, due_at, step DESC
 """)
 # The lease of both lock steps stands in one row, so that they take turns.
 LOCKS = sql("""

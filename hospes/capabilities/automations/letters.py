@@ -16,6 +16,9 @@ from hospes.capabilities.bookings import Booking
 from hospes.capabilities.messaging.templates import Content, Template
 from hospes.capabilities.properties import Property
 
+# The day before the month: most guests write it so, and all read it so.
+_ENGLISH = Locale("en", "GB")
+
 BUSINESS = sql("SELECT name FROM workspaces WHERE id = $1", across="reads the workspace's own row")
 
 
@@ -74,9 +77,9 @@ def facts(booking: Booking, unit: Property, spoken: str) -> dict[str, Any]:
 
 def _locale(spoken: str) -> Locale:
     try:
-        return Locale.parse(spoken)
+        return _ENGLISH if spoken == words.DEFAULT else Locale.parse(spoken)
     except (UnknownLocaleError, ValueError):
-        return Locale(words.DEFAULT)
+        return _ENGLISH
 
 
 def _day(day: date, locale: Locale) -> str:
