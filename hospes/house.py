@@ -358,6 +358,7 @@ class House:
                 rules,
                 self.settings.public_url,
                 limit,
+                oauth.clients.Directory(self.database),
             )
         )
         under: dict[str, Any] = {f"/{name}/": guest_pages for name in ("p", "w", "u")}

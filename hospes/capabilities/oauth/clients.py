@@ -1,6 +1,7 @@
 """Clients: apps that registered themselves. RFC 7591; what they say of themselves is nobody's promise."""
 
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ UNUSED = timedelta(days=7)
 METHODS = ("client_secret_basic", "client_secret_post", "none")
 GRANT_TYPES = ("authorization_code", "refresh_token")
 _LENGTH = 43
+_MOST_KEPT = 10_000
 _MOST_URIS = 10
 _LONGEST_NAME = 120
 _SWEPT_AT_ONCE = 10_000
@@ -67,6 +69,29 @@ FIND = sql(f"SELECT {_COLUMNS} FROM oauth_clients WHERE id = $1", across="client
 async def find(database: Database, client_id: str) -> Client | None:
     row = await database.fetchrow(FIND, client_id)
     return Client(*row) if row else None
+
+
+class Directory:
+    """Clients that were seen lately: no database for one that is known.
+
+    Only those that were ever granted something are kept: what they registered never changes, and
+    they are never removed.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: OrderedDict[str, Client] = OrderedDict()
+
+    async def find(self, client_id: str) -> Client | None:
+        kept = self._kept.get(client_id)
+        if kept is not None:
+            return kept
+        client = await find(self._database, client_id)
+        if client is not None and client.granted_at is not None:
+            self._kept[client_id] = client
+            if len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        return client
 
 
 REGISTER = sql(

@@ -206,12 +206,19 @@ FIND_REFRESH = sql(
     """,
     across="the token tells the workspace",
 )
+# Turns a grant that nobody holds; who waits for it would use up the grace of others (case O90).
 ROTATE = sql("""
-    WITH turned AS (
-        UPDATE oauth_grants
-           SET generation = $3 + 1, rotated_at = $4
+    WITH free AS (
+        SELECT id
+          FROM oauth_grants
          WHERE workspace_id = $1 AND id = $2 AND generation = $3 AND revoked_at IS NULL
-        RETURNING id
+           FOR UPDATE SKIP LOCKED
+    ), turned AS (
+        UPDATE oauth_grants g
+           SET generation = $3 + 1, rotated_at = $4
+          FROM free
+         WHERE g.id = free.id
+        RETURNING g.id
     ), stored AS (
         INSERT INTO oauth_tokens (hash, grant_id, kind, generation, scope, expires_at)
         SELECT t.hash, turned.id, t.kind, t.generation, t.scope, t.expires_at
@@ -238,7 +245,7 @@ async def refresh(
             found = None
         scope = core.check_refresh(client, found, parameters, rules)
         assert found is not None
-        pair = await _turned(database, vault, client, found, scope=scope, now=now, instant=instant)
+        pair = await _turned(database, vault, client, found, scope=scope, now=now)
         if pair is not None:
             return pair
     raise Refused("invalid_grant", core.described("invalid_grant"))
@@ -249,19 +256,20 @@ def _may_live(found: Refreshing, now: datetime) -> bool:
 
 
 async def _turned(
-    database: Database, vault: Vault, client: Client, found: Refreshing, *, scope: str, now: datetime, instant: Any
+    database: Database, vault: Vault, client: Client, found: Refreshing, *, scope: str, now: datetime
 ) -> Pair | None:
     """The pair, or None when somebody else turned at this moment: then look again."""
     actor = Actor("oauth", client.name)
     if found.generation == found.current:
         made = _make(vault, client, found.seed, found.current + 1, scope=scope, resource=found.resource)
+        rows = _columns(made.rows(now, ends_at=found.created_at + LONGEST))
+        turn = (found.workspace_id, found.grant_id, found.current, now, *rows)
+        if await database.fetchrow(ROTATE, *turn) is not None:
+            return made.pair
+        # Somebody holds it, or has turned it.
         async with database.begin(found.workspace_id, now=now, actor=actor) as tx:
             await tx.value(grants.LOCK, found.grant_id)
-            # The grace counts from here: waiting for the lock uses none of it up (case O90).
-            at: datetime = await instant(found.workspace_id, found.is_sandbox)
-            rows = made.rows(at, ends_at=found.created_at + LONGEST)
-            turned = await tx.value(ROTATE, found.grant_id, found.current, at, *_columns(rows))
-        return made.pair if turned is not None else None
+        return None
     is_repeated = found.generation == found.current - 1 and now < found.rotated_at + GRACE
     if is_repeated and scope == found.last_scope:
         return _make(vault, client, found.seed, found.current, scope=scope, resource=found.resource).pair

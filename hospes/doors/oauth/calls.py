@@ -30,6 +30,7 @@ class Services(msgspec.Struct, frozen=True):
     rules: oauth.Rules
     public_url: str
     rate_limit: int
+    clients: oauth.clients.Directory
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -71,7 +72,7 @@ class Call:
         credentials = oauth.core.read_credentials(self.request.header(b"authorization"), parameters)
         # What has no form of an id is not looked for: NUL, for one, would be an error of the database.
         is_id = credentials.client_id.isascii() and credentials.client_id.isprintable()
-        found = await oauth.clients.find(self.services.database, credentials.client_id) if is_id else None
+        found = await self.services.clients.find(credentials.client_id) if is_id else None
         client = oauth.core.check_client(found, credentials, parameters)
         self._has_proved_itself = client.auth_method != "none"
         self.take("client", client.id, None if self._has_proved_itself else self._address)
