@@ -1,8 +1,20 @@
 """OAuth 2.1: apps, what people allow them, and the tokens that say so."""
 
-from hospes.capabilities.oauth import callers, clients, core, grants, redirects, scopes, tokens
+from hospes.capabilities.oauth import (
+    authentication,
+    callers,
+    clients,
+    core,
+    ending,
+    grants,
+    pairs,
+    redirects,
+    scopes,
+    tokens,
+)
 from hospes.capabilities.oauth.callers import App
-from hospes.capabilities.oauth.core import PageFault, Parameters, RedirectFault, Refused, Rules
+from hospes.capabilities.oauth.core import Rules
+from hospes.capabilities.oauth.parameters import PageFault, Parameters, RedirectFault, Refused
 
 __all__ = [
     "App",
@@ -11,10 +23,13 @@ __all__ = [
     "RedirectFault",
     "Refused",
     "Rules",
+    "authentication",
     "callers",
     "clients",
     "core",
+    "ending",
     "grants",
+    "pairs",
     "redirects",
     "scopes",
     "tokens",
