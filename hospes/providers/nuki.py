@@ -98,7 +98,12 @@ class Nuki:
             "allowedFromTime": 0,
             "allowedUntilTime": 0,
         }
-        await self._asked("PUT", order.ref, body=msgspec.json.encode(body))
+        made = await self._asked("PUT", order.ref, body=msgspec.json.encode(body), well=(409,))
+        if made.status == 409 and (order.name, code) not in [
+            (one.name, one.code) for one in await self._codes(order.ref)
+        ]:
+            # Made by a call whose answer was lost, and not listed yet: it will be.
+            raise _Refused(Told(fault="HTTP 409", may_succeed_later=True))
 
     async def _delete(self, ref: str, authorization: str) -> None:
         await self._asked("DELETE", ref, "/" + quote(authorization, safe=""), well=(404,))

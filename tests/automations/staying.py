@@ -18,6 +18,7 @@ from tests.property_api.account import Account
 
 ANA = bookings.Party(first_name="Ana", last_name="Silva", email="ana@example.com")
 DOWN, REFUSED = Told(fault="timeout", may_succeed_later=True), Told(fault="HTTP 404")
+GENERATED, FAILED, REVOKED = "smart_lock.code_generated", "smart_lock.code_failed", "smart_lock.code_revoked"
 _FIRST, _LAST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -158,3 +159,13 @@ async def concierge(home: Home, vault: Vault, brands: Mapping[str, Lock]) -> Asy
         yield Concierge(database, vault, home.clock, brands, instant=home.server.instant, public_url=url)
     finally:
         await database.close()
+
+
+async def until(stays: Stays, worker: Concierge, instant: datetime) -> None:
+    """Wait until then, and let this worker do what is due."""
+    stays.home.clock.advance(seconds=(instant - stays.home.clock.now()).total_seconds())
+    await worker.run(stays.api.workspace_id)
+
+
+def lock_events(types: list[str]) -> list[str]:
+    return [type_ for type_ in types if type_.startswith("smart_lock")]
