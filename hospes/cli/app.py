@@ -10,7 +10,7 @@ from hospes.base.db import Actor
 from hospes.base.errors import Invalid
 from hospes.base.secrets import digest
 from hospes.capabilities import access, guests, workspaces
-from hospes.cli import analytics, apps, backup, loyalty, mail, promotions, serving, staff, tokens
+from hospes.cli import analytics, apps, backup, locks, loyalty, mail, promotions, serving, staff, tokens
 from hospes.cli import demo as demo_workspace
 from hospes.cli import doctor as examination
 from hospes.cli.session import DataDir, Json, say, secret_key, settings_for, show, told, with_house
@@ -34,6 +34,7 @@ app.add_typer(promotions.app, name="promotions")
 app.add_typer(loyalty.app, name="loyalty")
 app.add_typer(mail.app, name="mail")
 app.add_typer(analytics.app, name="analytics")
+app.add_typer(locks.app, name="locks")
 
 _ACTOR = Actor("cli", "Command line")
 

@@ -15,6 +15,9 @@ from hospes.providers.outbound import Outbound
 from hospes.providers.sms_http import SmsHttp
 from hospes.providers.smtp import Smtp
 
+# What `locks` can reach once it is set up.
+BRANDS = (nuki.BRAND, lock_simulator.BRAND)
+
 
 def folder(settings: Settings) -> Path:
     """Where messages are kept when nothing else is set up."""

@@ -21,7 +21,9 @@ async def follow(tx: Tx, event: events.Recorded) -> None:
     """A reaction: the plan of a booking is worked out anew when the booking changed in a way that matters."""
     cause = _cause(event)
     if cause is not None:
-        await rewrite(tx, await bookings.get(tx, event.payload["booking_id"]), cause)
+        booking = await bookings.get(tx, event.payload["booking_id"])
+        is_new = event.type == happenings.BookingCreated.TYPE
+        await rewrite(tx, booking, {} if is_new else await steps(tx, booking.id), cause)
 
 
 def _cause(event: events.Recorded) -> Cause | None:
@@ -57,9 +59,8 @@ async def steps(tx: Tx, booking_id: int) -> Plan:
     return {row.step: row for row in await tx.all(Step, STEPS, booking_id)}
 
 
-async def rewrite(tx: Tx, booking: Booking, cause: Cause) -> None:
+async def rewrite(tx: Tx, booking: Booking, standing: Plan, cause: Cause) -> None:
     """Write down what follows from the booking now. The caller holds the booking's lock."""
-    standing = await steps(tx, booking.id)
     unit = await properties.get(tx, booking.property_id)
     due = plan.messages(booking, standing, cause, tx.now) | plan.lock(booking, unit, standing, tx.now)
     await put(tx, booking.id, standing, due)
@@ -86,4 +87,5 @@ async def use_lock(tx: Tx, property_id: int, *, brand: str | None, ref: str | No
     """Say which lock opens a property's door; stays to come get their codes there. Raises NotFound, Invalid."""
     await properties.set_lock(tx, property_id, brand=brand, ref=ref, days=days)
     for booking_id in await tx.column(UPCOMING, property_id, tx.now.date()):
-        await rewrite(tx, await bookings.lock(tx, booking_id), Cause())
+        booking = await bookings.lock(tx, booking_id)
+        await rewrite(tx, booking, await steps(tx, booking_id), Cause())
