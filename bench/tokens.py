@@ -20,7 +20,7 @@ from bench.measuring import ENVIRONMENT, child, row
 from bench.seed import BIG, FOLDER
 from hospes.base import ids
 from hospes.base.secrets import digest
-from hospes.capabilities.oauth import tokens
+from hospes.capabilities.oauth import pairs
 from hospes.capabilities.oauth.scopes import SCOPES
 from hospes.cli.supervisor import bind
 from hospes.house import House
@@ -115,7 +115,7 @@ async def _ours(house: House) -> list[Chain]:
             scope,
             BIG,
             person,
-            ids.random_bytes(tokens.SEED_BYTES),
+            ids.random_bytes(pairs.SEED_BYTES),
             digest(token),
         )
         chains.append(Chain(client, _SECRET, token))

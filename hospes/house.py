@@ -259,7 +259,7 @@ class House:
     async def _sweep_apps(self) -> None:
         now = self.clock.now()
         await oauth.clients.sweep(self.database, now)
-        await oauth.tokens.sweep(self.database, now)
+        await oauth.ending.sweep(self.database, now)
         await staff.sessions.sweep(self.database, now)
 
     async def _fold_days(self) -> None:

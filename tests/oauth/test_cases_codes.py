@@ -319,7 +319,7 @@ async def test_the_answer_is_as_the_contract_shows_it(home: Home, person: Person
 async def test_ids_and_secrets_are_long_and_never_the_same(home: Home, person: Person) -> None:
     """O85: 43 letters and digits are 256 bits, and so is what tokens are derived from and with."""
     made = {ids.token("client_", 43) for _ in range(IDS)}
-    seeds = {ids.random_bytes(oauth.tokens.SEED_BYTES) for _ in range(IDS)}
+    seeds = {ids.random_bytes(oauth.pairs.SEED_BYTES) for _ in range(IDS)}
     derived = {
         home.server.vault.derive(f"{number}/{kind}", "oauth at") for number in range(IDS // 2) for kind in ("a", "b")
     }

@@ -24,6 +24,7 @@ from hospes.capabilities.oauth.engine import (
     CodeGrant,
     RefreshGrant,
     Refreshing,
+    shared,
 )
 from hospes.capabilities.oauth.parameters import PageFault, Parameters, RedirectFault, Refused
 
@@ -82,7 +83,7 @@ def check_authorization(client: Client, parameters: Parameters, rules: Rules) ->
     state = parameters.get("state")
     try:
         resource = _checked(parameters, rules)
-        grant = _core().over(client).get_consent_grant(AuthlibRequest("GET", parameters), end_user=None)
+        grant = shared().over(client).get_consent_grant(AuthlibRequest("GET", parameters), end_user=None)
     except Refused as refused:
         raise RedirectFault(error_redirect(redirect_uri, refused, state, rules)) from None
     except OAuth2Error as error:
@@ -141,7 +142,7 @@ def check_exchange(client: Client, code: Code | None, parameters: Parameters, ru
     """Whether this code may become tokens, if it was not used. Raises Refused."""
     checked_resource(parameters, rules)
     stored = AuthlibCode(code, sent_redirect=parameters.get("redirect_uri") is not None) if code else None
-    _decide(CodeGrant, _core().over(client, code=stored), parameters)
+    _decide(CodeGrant, shared().over(client, code=stored), parameters)
 
 
 def check_refresh(client: Client, refreshing: Refreshing | None, parameters: Parameters, rules: Rules) -> str:
@@ -151,7 +152,7 @@ def check_refresh(client: Client, refreshing: Refreshing | None, parameters: Par
     if text is not None and scopes.parsed(text) is None:
         raise Refused("invalid_scope", "The scope is not known.")
     token = AuthlibToken(refreshing) if refreshing else None
-    _decide(RefreshGrant, _core().over(client, token=token), parameters)
+    _decide(RefreshGrant, shared().over(client, token=token), parameters)
     assert refreshing is not None
     return " ".join(scopes.parsed(text) or []) if text else refreshing.scope
 
@@ -166,11 +167,6 @@ def _decide(kind: Any, core: AuthlibServer, parameters: Parameters) -> None:
         grant.validate_token_request()
     except OAuth2Error as error:
         raise Refused(error.error, _described(error)) from None
-
-
-@lru_cache(maxsize=1)
-def _core() -> AuthlibServer:
-    return AuthlibServer()
 
 
 _WORDS = {

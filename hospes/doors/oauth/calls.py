@@ -69,11 +69,11 @@ class Call:
 
     async def authenticated(self, parameters: oauth.Parameters) -> Client:
         """The client that calls. Raises Refused, Limited."""
-        credentials = oauth.core.read_credentials(self.request.header(b"authorization"), parameters)
+        credentials = oauth.authentication.read_credentials(self.request.header(b"authorization"), parameters)
         # What has no form of an id is not looked for: NUL, for one, would be an error of the database.
         is_id = credentials.client_id.isascii() and credentials.client_id.isprintable()
         found = await self.services.clients.find(credentials.client_id) if is_id else None
-        client = oauth.core.check_client(found, credentials, parameters)
+        client = oauth.authentication.check_client(found, credentials, parameters)
         self._has_proved_itself = client.auth_method != "none"
         self.take("client", client.id, None if self._has_proved_itself else self._address)
         return client

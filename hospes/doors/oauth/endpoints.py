@@ -3,7 +3,7 @@
 from typing import Any
 
 from hospes.capabilities import oauth
-from hospes.capabilities.oauth import clients, tokens
+from hospes.capabilities.oauth import clients, ending, tokens
 from hospes.doors.oauth.calls import MOST_BYTES, Answer, Call
 from hospes.web.decode import BodyDecoder, Malformed
 from hospes.web.requests import json_content
@@ -64,7 +64,7 @@ async def revoke(call: Call) -> Answer:
 async def _revoke(call: Call) -> Answer:
     parameters = await call.form()
     client = await call.authenticated(parameters)
-    await tokens.revoke(call.services.database, client, _token(parameters), instant=call.services.instant)
+    await ending.revoke(call.services.database, client, _token(parameters), instant=call.services.instant)
     return Answer({})
 
 
@@ -79,7 +79,7 @@ async def _introspect(call: Call) -> Answer:
     if client.auth_method == "none":
         raise oauth.Refused("invalid_client", "Only clients with a secret may ask.", status=401)
     services = call.services
-    told = await tokens.introspect(
+    told = await ending.introspect(
         services.database, client, _token(parameters), services.rules, instant=services.instant
     )
     return Answer(told)

@@ -6,11 +6,10 @@ from datetime import datetime
 from hospes.capabilities.access import Keyring
 from hospes.capabilities.access.windows import Windows
 from hospes.capabilities.oauth import App
-from hospes.capabilities.oauth.tokens import PREFIX
+from hospes.capabilities.oauth.pairs import PREFIX
 from hospes.web.requests import Refusal, Request
 from hospes.web.routes import Route
 
-READS, WRITES = 120, 30
 _LONGEST_TOKEN = 200
 _WINDOW = 60
 
@@ -23,11 +22,17 @@ class Admission:
         *,
         instant: Callable[[int, bool], Awaitable[datetime]],
         metadata_url: str,
+        reads: int,
+        writes: int,
     ) -> None:
-        """`metadata_url` tells clients where tokens come from (RFC 9728 section 5.1)."""
+        """`metadata_url` tells clients where tokens come from (RFC 9728 section 5.1).
+
+        `reads` and `writes` are calls a minute of one app and account on one route.
+        """
         self._keyring = keyring
         self._windows = windows
         self._instant = instant
+        self._reads, self._writes = reads, writes
         self._where = f'resource_metadata="{metadata_url}"'
 
     async def admit(self, request: Request, route: Route) -> tuple[App, dict[str, str]]:
@@ -47,7 +52,7 @@ class Admission:
         return app, limits
 
     def _counted(self, app: App, route: Route) -> dict[str, str]:
-        limit = READS if route.method == "GET" else WRITES
+        limit = self._reads if route.method == "GET" else self._writes
         key = ("property_api", app.client_id, app.workspace_id, route.method, route.path)
         wait = self._windows.take(key, limit)
         left = self._windows.remaining(key, limit)
