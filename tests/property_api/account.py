@@ -115,7 +115,7 @@ class Account:
         pair = await oauth.tokens.exchange(
             database, vault, client, parameters, rules, instant=self.home.server._instant_of
         )
-        row = await database.fetchrow(oauth.tokens.FIND_ANY, digest(pair.access_token))
+        row = await database.fetchrow(oauth.ending.FIND_ANY, digest(pair.access_token))
         assert row is not None and pair.refresh_token is not None
         return App(client, pair.access_token, pair.refresh_token, row[4])
 
