@@ -59,6 +59,20 @@ async def list_page(
     return await reader.all(Member, PAGE, *which, limit, offset), int(await reader.value(COUNT, *which))
 
 
+AFTER = sql(f"""
+    SELECT {_COLUMNS}
+      FROM team_members t
+     WHERE t.workspace_id = $1 AND ($2::bigint IS NULL OR t.id < $2)
+     ORDER BY t.id DESC
+     LIMIT $3
+""")  # noqa: S608
+
+
+async def list_after(reader: Reader, after: int | None, *, limit: int) -> list[Member]:
+    """A page of the team, the newest first, behind the id `after`."""
+    return await reader.all(Member, AFTER, after, limit)
+
+
 async def get(reader: Reader, member_id: int) -> Member:
     """Raises NotFound."""
     member = await reader.find(Member, GET, member_id)

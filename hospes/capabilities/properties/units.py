@@ -74,7 +74,15 @@ PAGE = sql(f"""
      ORDER BY id
      LIMIT $2 OFFSET $3
 """)  # noqa: S608
+EVERY = sql(f"SELECT {_COLUMNS} FROM properties WHERE workspace_id = $1 ORDER BY id")  # noqa: S608
 COUNT = sql("SELECT count(*) FROM properties WHERE workspace_id = $1 AND is_entitled")
+AFTER = sql(f"""
+    SELECT {_COLUMNS}
+      FROM properties
+     WHERE workspace_id = $1 AND ($2::bigint IS NULL OR id < $2)
+     ORDER BY id DESC
+     LIMIT $3
+""")  # noqa: S608
 HAS_ENTITLED = sql("SELECT EXISTS (SELECT FROM properties WHERE workspace_id = $1 AND is_entitled)")
 
 
@@ -97,6 +105,16 @@ async def check(reader: Reader, property_id: int) -> Property:
 async def list_page(reader: Reader, *, limit: int, offset: int) -> list[Property]:
     """Entitled properties, by id."""
     return await reader.all(Property, PAGE, limit, offset)
+
+
+async def list_every(reader: Reader) -> list[Property]:
+    """All properties, by id."""
+    return await reader.all(Property, EVERY)
+
+
+async def list_after(reader: Reader, after: int | None, *, limit: int) -> list[Property]:
+    """A page of all properties, the newest first, behind the id `after`."""
+    return await reader.all(Property, AFTER, after, limit)
 
 
 async def count(reader: Reader) -> int:

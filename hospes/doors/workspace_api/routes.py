@@ -1,8 +1,16 @@
 """The Workspace API's table."""
 
-from hospes.doors.workspace_api import loyalty, places, promotions, templates, wifi
+from hospes.doors.workspace_api import apps, loyalty, places, promotions, stays, templates, wifi
 
 BASE = "/api/workspace/v1"
 DOCS = BASE
 
-ROUTES = [*places.ROUTES, *wifi.ROUTES, *promotions.ROUTES, *loyalty.ROUTES, *templates.ROUTES]
+ROUTES = [
+    *places.ROUTES,
+    *stays.ROUTES,
+    *wifi.ROUTES,
+    *promotions.ROUTES,
+    *loyalty.ROUTES,
+    *templates.ROUTES,
+    *apps.ROUTES,
+]
