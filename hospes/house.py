@@ -163,6 +163,8 @@ class House:
                 self.windows,
                 instant=self._instant_of,
                 metadata_url=f"{self.settings.public_url}/.well-known/oauth-protected-resource/public/v1",
+                reads=self.settings.property_read_limit,
+                writes=self.settings.property_write_limit,
             ),
         }
         self.database.on_commit = self.signals.wake

@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     property_header_prefix: str = "X-Nowistay"
     worker_name: str = ""
     oauth_rate_limit: int = Field(default=20, ge=1, le=10_000)
+    property_read_limit: int = Field(default=120, ge=1, le=10_000)
+    property_write_limit: int = Field(default=30, ge=1, le=10_000)
     pool_size: int = Field(default=10, ge=2, le=200)
     statement_timeout_ms: int = Field(default=15_000, ge=100)
     log_level: str = "info"

@@ -91,7 +91,7 @@ DIALECT = Dialect(
         }
     },
     errors=_ERRORS,
-    always=(401, 403, 422, 429, 503),
+    always=(400, 401, 403, 422, 429, 503),
     schemas={"Error": _ERROR},
     headers=_HEADERS,
     answered_headers=tuple(_HEADERS),
