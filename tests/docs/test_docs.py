@@ -11,7 +11,7 @@ import typer
 
 from hospes.base.settings import Settings
 from hospes.capabilities import webhooks, workspaces
-from hospes.capabilities.events import Event, titled
+from hospes.capabilities.events import Event, PropertyEvent, titled
 from hospes.capabilities.webhooks.signing import contract_signature
 from hospes.cli import demo
 from hospes.cli.app import app
@@ -56,8 +56,13 @@ def test_every_webhook_event_is_documented(name: str) -> None:
     assert f"`{name}`" in text("integrator/webhooks.md")
 
 
+def kinds(of: Any) -> list[Any]:
+    return [kind for direct in of.__subclasses__() for kind in (direct, *kinds(direct))]
+
+
 EVENTS = sorted(
-    (kind for kind in Event.__subclasses__() if kind.__module__.startswith("hospes.")), key=lambda kind: kind.TYPE
+    (kind for kind in (*kinds(Event), *kinds(PropertyEvent)) if kind.TYPE and kind.__module__.startswith("hospes.")),
+    key=lambda kind: kind.TYPE,
 )
 
 

@@ -133,8 +133,8 @@ CREATE = sql("""
         INSERT INTO properties (workspace_id, id, location_id, name, property_type, capacity, check_in_time,
                                 check_out_time, night_rate, cleaning_rate, currency, line1, postal_code, city,
                                 country_code, time_zone, created_at, updated_at)
-        VALUES ($1, coalesce($2, nextval('properties_id_seq')), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                $16, $17, $17)
+        VALUES ($1, coalesce($2, nextval('properties_id_seq')), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+                $15, $16, $17, $17)
         RETURNING id
     )
     SELECT id, pg_notify('hospes_changes', 'property') FROM made

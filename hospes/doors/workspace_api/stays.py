@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from hospes.base.db import Reader, Tx
-from hospes.capabilities import properties
+from hospes.capabilities import automations, properties
 from hospes.doors.workspace_api.shapes import Body, Id, Instant, Paging, next_after
 from hospes.web.routes import Route
 
@@ -192,9 +192,9 @@ async def update_property(tx: Tx, property_id: int, body: PropertyPatch) -> Prop
 async def set_lock(tx: Tx, property_id: int, body: LockIn) -> PropertyOut:
     """Set smart lock
 
-    Codes for guests are made so many days before they arrive.
+    Codes for guests are made so many days before they arrive; stays that are booked already get theirs.
     """
-    await properties.set_lock(tx, property_id, brand=body.brand, ref=body.ref, days=body.days_before)
+    await automations.use_lock(tx, property_id, brand=body.brand, ref=body.ref, days=body.days_before)
     return PropertyOut.of(await properties.get(tx, property_id))
 
 
