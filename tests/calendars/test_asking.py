@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from hospes.capabilities.calendars import CalendarPolls, subscriptions
+from hospes.capabilities.calendars import CalendarPolls, claims
 from hospes.providers.calendar_feeds import CalendarFeeds
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
@@ -138,7 +138,7 @@ async def test_a_worker_whose_lease_ran_out_writes_nothing(polled: Polled) -> No
         # Fetching took so long that another worker has the calendar by now.
         polled.home.clock.advance(minutes=6)
         reader = polled.api.reader()
-        await subscriptions.claim(reader, house_now=polled.home.clock.now(), most=10)
+        await claims.claim(reader, house_now=polled.home.clock.now(), most=10)
         return 200, {}, polled.moved(FEED.encode(), polled.shift)
 
     polled.receiver.answer = meanwhile  # type: ignore[assignment]

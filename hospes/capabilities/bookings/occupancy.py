@@ -74,3 +74,18 @@ RELEASE = sql("DELETE FROM booking_nights WHERE workspace_id = $1 AND booking_id
 async def release(tx: Tx, booking_ids: Iterable[int]) -> None:
     """Let go of the nights of bookings that are all given other dates next, in this transaction: when they swap."""
     await tx.run(RELEASE, list(booking_ids))
+
+
+SAME = sql("""
+    SELECT id
+      FROM bookings
+     WHERE workspace_id = $1 AND property_id = $2 AND channel = $3 AND arrival_on = $4 AND departure_on = $5
+       AND status <> 'cancelled'
+     ORDER BY id
+     LIMIT 1
+""")
+
+
+async def find_same(reader: Reader, property_id: int, channel: str, arrival: date, departure: date) -> int | None:
+    """The booking that was made over this channel for these very nights."""
+    return await reader.value(SAME, property_id, channel, arrival, departure)  # type: ignore[no-any-return]

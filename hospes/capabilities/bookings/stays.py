@@ -163,6 +163,24 @@ GET = sql(f"{_SELECT} FROM bookings b {_JOINS} WHERE b.workspace_id = $1 AND b.i
 LOCK = sql(f"{_SELECT} FROM bookings b {_JOINS} WHERE b.workspace_id = $1 AND b.id = $2 FOR UPDATE OF b")
 
 
+AFTER = sql(f"""
+    {_SELECT} FROM bookings b {_JOINS}
+     WHERE b.workspace_id = $1 AND b.id > $2
+       AND ($3::bigint IS NULL OR b.property_id = $3)
+       AND ($4::date IS NULL OR b.departure_on > $4)
+       AND ($5::date IS NULL OR b.arrival_on <= $5)
+     ORDER BY b.id
+     LIMIT $6
+""")
+
+
+async def list_after(
+    reader: Reader, after: int, *, property_id: int | None, since: date | None, until: date | None, limit: int
+) -> list[Booking]:
+    """Bookings behind the id `after` whose stay overlaps the days from `since` to `until`; of every property."""
+    return await reader.all(Booking, AFTER, after, property_id, since, until, limit)
+
+
 async def get(reader: Reader, booking_id: int) -> Booking:
     """Raises NotFound."""
     booking = await reader.find(Booking, GET, booking_id)

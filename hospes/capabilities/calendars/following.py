@@ -1,31 +1,22 @@
 """Following a feed: what `difference` planned becomes bookings, by the verbs that everybody uses."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from hospes.base.db import Tx
-from hospes.base.errors import Conflict, Invalid
+from hospes.base.errors import Conflict
 from hospes.capabilities import bookings, properties
 from hospes.capabilities.bookings import occupancy
 from hospes.capabilities.bookings.occupancy import Kept
-from hospes.capabilities.calendars import difference, mirror, nights, room
+from hospes.capabilities.calendars import difference, mirror, nights, room, settling
+from hospes.capabilities.calendars.claims import Claimed, State
 from hospes.capabilities.calendars.difference import STAY, Plan
 from hospes.capabilities.calendars.feeds import Entry, Feed
-from hospes.capabilities.calendars.subscriptions import Claimed, State
+from hospes.capabilities.calendars.settling import Do, Step, Stuck
 
 _MOST_TOLD = 3
 _TAKEN = "these nights are another booking's here"
-
-
-class _Step(msgspec.Struct, frozen=True):
-    """One booking to be made or changed; `booking_id` is of one that there is."""
-
-    entry: Entry
-    do: Callable[[], Awaitable[None]]
-    booking_id: int | None = None
 
 
 async def follow(tx: Tx, calendar: Claimed, feed: Feed) -> State:
@@ -76,7 +67,6 @@ class _Follower:
         self._today = today
         self._evidence = room.evidence(calendar.channel)
         self._links: list[tuple[str, int, bool]] = []
-        self._why = _TAKEN
 
     async def cancel(self, plan: Plan) -> None:
         """What is not in the feed any more."""
@@ -89,7 +79,7 @@ class _Follower:
     async def stays(self, plan: Plan) -> None:
         """Known stays move first, to where others of them leave; then come the new ones."""
         steps = [
-            _Step(one.entry, self._moving(one.known.booking_id, one.entry), one.known.booking_id) for one in plan.moves
+            Step(one.entry, self._moving(one.known.booking_id, one.entry), one.known.booking_id) for one in plan.moves
         ]
         called = await self._called(plan)
         used = {one.known.code for one in plan.keep}
@@ -97,10 +87,10 @@ class _Follower:
             # Two entries may name one reservation: the first is it, the other goes by its UID.
             code = entry.uid if entry.code is None or entry.code in used else entry.code
             used.add(code)
-            steps.append(_Step(entry, self._making(entry, called.get(code), code)))
-        for step in await self._settled(steps):
-            if not await self._done(step.do) and not await self._with_room(step):
-                self._conflict(step.entry)
+            steps.append(Step(entry, self._making(entry, called.get(code), code)))
+        for stuck in await settling.settle(self._tx, steps):
+            if not await self._made_room(stuck):
+                self._conflict(stuck)
         for one in plan.keep:
             if one.known.uid != one.entry.uid or one.known.is_certain != (one.entry.kind == STAY):
                 self._links.append((one.entry.uid, one.known.booking_id, one.entry.kind == STAY))
@@ -123,9 +113,8 @@ class _Follower:
             steps += [step] if step else []
         for one in present:
             await self._free(one)
-        for step in await self._settled(steps):
-            if not await self._done(step.do):
-                self._conflict(step.entry)
+        for stuck in await settling.settle(self._tx, steps):
+            self._conflict(stuck)
 
     async def _called(self, plan: Plan) -> dict[str, Kept]:
         """Bookings that the channel calls by these names: from before, or from another calendar of it."""
@@ -137,7 +126,7 @@ class _Follower:
         kept = {one.known.booking_id for one in plan.keep}
         return {one.channel_booking_id or "": one for one in found if one.id not in kept}
 
-    def _moving(self, booking_id: int, entry: Entry) -> Callable[[], Awaitable[None]]:
+    def _moving(self, booking_id: int, entry: Entry) -> Do:
         async def do() -> None:
             await self._change(
                 booking_id,
@@ -146,7 +135,7 @@ class _Follower:
 
         return do
 
-    def _making(self, entry: Entry, known: Kept | None, code: str) -> Callable[[], Awaitable[None]]:
+    def _making(self, entry: Entry, known: Kept | None, code: str) -> Do:
         async def do() -> None:
             if known is not None:
                 await self._moving(known.id, entry)()
@@ -170,28 +159,29 @@ class _Follower:
             calendar_id=self._calendar.id,
             guest=guest,
         )
-        made = await bookings.create(self._tx, new, evidence=self._evidence)
+        # Silent: a channel confirms its bookings, and tells their guests of changes, by itself.
+        made = await bookings.create(self._tx, new, evidence=self._evidence, is_silent=True)
         self.is_changed = True
         return made.id
 
-    async def _change(self, booking_id: int, changes: bookings.Changes, *, is_silent: bool = False) -> None:
-        await bookings.change(self._tx, booking_id, changes, evidence=self._evidence, is_silent=is_silent)
+    async def _change(self, booking_id: int, changes: bookings.Changes) -> None:
+        await bookings.change(self._tx, booking_id, changes, evidence=self._evidence)
         self.is_changed = True
 
     async def _free(self, block: Kept) -> None:
         """The block ends; what of it lies behind us stays."""
         begun = block.arrival_on < self._today
         changes = bookings.Changes(departure_on=self._today) if begun else bookings.Changes(status="cancelled")
-        await self._change(block.id, changes, is_silent=True)
+        await self._change(block.id, changes)
 
-    def _blocking(self, arrival: date, departure: date) -> _Step:
+    def _blocking(self, arrival: date, departure: date) -> Step:
         async def do() -> None:
             await room.block(self._tx, self._calendar, arrival, departure)
             self.is_changed = True
 
-        return _Step(Entry("", arrival, departure, difference.BLOCK), do)
+        return Step(Entry("", arrival, departure, difference.BLOCK), do)
 
-    def _stretching(self, block: Kept, arrival: date, departure: date) -> _Step | None:
+    def _stretching(self, block: Kept, arrival: date, departure: date) -> Step | None:
         if departure - arrival > bookings.stays.LONGEST:
             arrival = departure - bookings.stays.LONGEST
         if (arrival, departure) == block.span:
@@ -199,56 +189,25 @@ class _Follower:
 
         async def do() -> None:
             changes = bookings.Changes(arrival_on=arrival, departure_on=departure)
-            await self._change(block.id, changes, is_silent=True)
+            await self._change(block.id, changes)
 
-        return _Step(Entry("", arrival, departure, difference.BLOCK), do, block.id)
+        return Step(Entry("", arrival, departure, difference.BLOCK), do, block.id)
 
-    async def _settled(self, steps: list[_Step]) -> list[_Step]:
-        """Do what can be done, in whatever order it can; returns the steps whose nights others hold."""
-        left = steps
-        while left:
-            failed = [step for step in left if not await self._done(step.do)]
-            if len(failed) == len(left):
-                break
-            left = failed
-        swapping = [step for step in left if step.booking_id is not None]
-        if len(swapping) > 1 and await self._done(lambda: self._swap(swapping)):
-            return [step for step in left if step.booking_id is None]
-        return left
-
-    async def _swap(self, steps: list[_Step]) -> None:
-        """Bookings that move to each other's nights let go of theirs first."""
-        await occupancy.release(self._tx, [step.booking_id for step in steps if step.booking_id is not None])
-        for step in steps:
-            await step.do()
-
-    async def _with_room(self, step: _Step) -> bool:
+    async def _made_room(self, stuck: Stuck) -> bool:
         """Once more, after whoever gives way has done so; not for what fails for another reason."""
-        if self._why != _TAKEN:
-            return False
+        entry: Entry = stuck.step.about
 
         async def do() -> None:
-            if not await room.make(self._tx, self._calendar, step.entry, is_certain=step.entry.kind == STAY):
+            if not await room.make(self._tx, self._calendar, entry, is_certain=entry.kind == STAY):
                 raise Conflict
-            await step.do()
+            await stuck.step.do()
 
-        return await self._done(do)
+        return isinstance(stuck.error, Conflict) and await settling.tried(self._tx, do) is None
 
-    async def _done(self, do: Callable[[], Awaitable[None]]) -> bool:
-        """Whether it went through; otherwise nothing of it is left."""
-        was_changed, links = self.is_changed, self._links.copy()
-        try:
-            async with self._tx.undoable():
-                await do()
-        except (Conflict, Invalid) as error:
-            self.is_changed, self._links = was_changed, links
-            self._why = error.message if isinstance(error, Invalid) else _TAKEN
-            return False
-        return True
-
-    def _conflict(self, entry: Entry) -> None:
-        """Said right after the step was tried last."""
+    def _conflict(self, stuck: Stuck) -> None:
+        entry: Entry = stuck.step.about
+        why = _TAKEN if isinstance(stuck.error, Conflict) else stuck.error.message
         self.conflicts.append(
-            f"{entry.arrival} to {entry.departure} cannot be taken over: {self._why}. "
+            f"{entry.arrival} to {entry.departure} cannot be taken over: {why}. "
             "Nothing was overwritten; it is tried again at each poll."
         )

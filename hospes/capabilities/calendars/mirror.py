@@ -9,8 +9,8 @@ from hospes.base.db import Reader, Tx, columns, sql
 from hospes.capabilities.bookings import occupancy
 from hospes.capabilities.bookings.occupancy import Kept
 from hospes.capabilities.calendars import nights
+from hospes.capabilities.calendars.claims import Claimed
 from hospes.capabilities.calendars.difference import Here, Known
-from hospes.capabilities.calendars.subscriptions import Claimed
 
 
 class _Link(msgspec.Struct, frozen=True):

@@ -20,8 +20,8 @@ from hospes.base.errors import HospesError
 from hospes.base.secrets import Unreadable, Vault
 from hospes.capabilities import properties
 from hospes.capabilities.bookings import occupancy
-from hospes.capabilities.calendars import feeds, following, publishing, subscriptions
-from hospes.capabilities.calendars.subscriptions import Claimed
+from hospes.capabilities.calendars import claims, feeds, following, publishing, subscriptions
+from hospes.capabilities.calendars.claims import Claimed
 
 _BATCH = 100
 _AT_ONCE = 32
@@ -84,18 +84,18 @@ class CalendarPolls:
         while not self._is_stopping:
             now = await self._instant(workspace_id)
             reader = self._database.reader(workspace_id, now=now, actor=_ACTOR)
-            claimed = await subscriptions.claim(reader, house_now=self._clock.now(), most=_BATCH)
+            claimed = await claims.claim(reader, house_now=self._clock.now(), most=_BATCH)
             if not claimed:
-                return await subscriptions.next_due(reader)
+                return await claims.next_due(reader)
             polled = await asyncio.gather(*(self._poll(reader, one) for one in claimed))
             same = [one for one, is_same in zip(claimed, polled, strict=True) if is_same]
             async with self._database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
-                await subscriptions.unchanged(tx, same)
+                await claims.unchanged(tx, same)
         return None
 
     async def waiting(self) -> list[int]:
         """As `Job.waiting`."""
-        return await subscriptions.waiting(self._database, self._clock.now())
+        return await claims.waiting(self._database, self._clock.now())
 
     def stop(self) -> None:
         """As `Job.stop`."""
@@ -115,7 +115,7 @@ class CalendarPolls:
         async with self._slots:
             try:
                 if self._is_stopping:
-                    await self._written(reader, lambda tx: subscriptions.release(tx, calendar))
+                    await self._written(reader, lambda tx: claims.release(tx, calendar))
                     return False
                 return await self._polled(reader, calendar)
             except HospesError as error:
@@ -163,14 +163,14 @@ class CalendarPolls:
             return
         now = await self._instant(reader.workspace_id)
         async with self._database.begin(reader.workspace_id, now=now, actor=_ACTOR) as tx:
-            if not await subscriptions.hold(tx, calendar):
+            if not await claims.hold(tx, calendar):
                 return
             state = await following.follow(tx, calendar, feed)
-            edition = subscriptions.Edition(digest, fetched.etag, fetched.modified)
-            await subscriptions.taken_over(tx, calendar, state, edition)
+            edition = claims.Edition(digest, fetched.etag, fetched.modified)
+            await claims.taken_over(tx, calendar, state, edition)
 
     async def _failed(self, reader: Reader, calendar: Claimed, fault: str) -> None:
-        await self._written(reader, lambda tx: subscriptions.failed(tx, calendar, fault))
+        await self._written(reader, lambda tx: claims.failed(tx, calendar, fault))
 
     async def _written(self, reader: Reader, write: Callable[..., Awaitable[None]]) -> None:
         now = await self._instant(reader.workspace_id)

@@ -11,8 +11,8 @@ from hospes.capabilities import bookings
 from hospes.capabilities.bookings import occupancy
 from hospes.capabilities.bookings.occupancy import Kept
 from hospes.capabilities.calendars import mirror, nights
+from hospes.capabilities.calendars.claims import Claimed
 from hospes.capabilities.calendars.feeds import Entry
-from hospes.capabilities.calendars.subscriptions import Claimed
 
 
 async def make(tx: Tx, calendar: Claimed, entry: Entry, *, is_certain: bool) -> bool:
