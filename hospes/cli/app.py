@@ -10,7 +10,21 @@ from hospes.base.db import Actor
 from hospes.base.errors import Invalid
 from hospes.base.secrets import digest
 from hospes.capabilities import access, guests, workspaces
-from hospes.cli import analytics, apps, backup, locks, loyalty, mail, promotions, serving, staff, tokens
+from hospes.cli import (
+    analytics,
+    apps,
+    backup,
+    bookings,
+    calendars,
+    locks,
+    loyalty,
+    mail,
+    promotions,
+    properties,
+    serving,
+    staff,
+    tokens,
+)
 from hospes.cli import demo as demo_workspace
 from hospes.cli import doctor as examination
 from hospes.cli.session import DataDir, Json, say, secret_key, settings_for, show, told, with_house
@@ -33,6 +47,10 @@ app.add_typer(apps.app, name="apps")
 app.add_typer(promotions.app, name="promotions")
 app.add_typer(loyalty.app, name="loyalty")
 app.add_typer(mail.app, name="mail")
+app.add_typer(properties.app, name="properties")
+app.add_typer(properties.team_app, name="team")
+app.add_typer(bookings.app, name="bookings")
+app.add_typer(calendars.app, name="calendars")
 app.add_typer(analytics.app, name="analytics")
 app.add_typer(locks.app, name="locks")
 

@@ -1,16 +1,17 @@
 """A transaction in one workspace, for commands that change what a workspace defines."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from hospes.base import money
 from hospes.base.db import Actor, Tx
 from hospes.base.errors import Invalid
 from hospes.capabilities import workspaces
 from hospes.cli.session import settings_for, told, with_house
+from hospes.house import House
 
 T = TypeVar("T")
 
@@ -44,12 +45,35 @@ def amount(text: str | None, option: str) -> Decimal | None:
 
 def in_workspace(data_dir: Path | None, workspace_id: int, work: Callable[[Tx], Awaitable[T]]) -> T:
     """Do the work at the workspace's present; errors end the command with one sentence."""
+    return in_house(data_dir, workspace_id, lambda _house, tx: work(tx))
 
-    async def whole(house: Any) -> T:
+
+def in_house(data_dir: Path | None, workspace_id: int, work: Callable[[House, Tx], Awaitable[T]]) -> T:
+    """As `in_workspace`, for work that needs the house's secrets or settings too."""
+
+    async def whole(house: House) -> T:
         await workspaces.get(house.database, workspace_id)
         now = await house.instant(workspace_id)
         async with house.database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
-            return await work(tx)
+            return await work(house, tx)
 
     with told():
         return with_house(settings_for(data_dir), whole)
+
+
+def day(text: str, option: str) -> date:
+    """As `instant`, for a date."""
+    with told():
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            raise Invalid(f"{option} is a date, such as 2026-07-14.") from None
+
+
+def hour(text: str, option: str) -> time:
+    """As `instant`, for a time of day."""
+    with told():
+        try:
+            return time.fromisoformat(text)
+        except ValueError:
+            raise Invalid(f"{option} is a time of day, such as 16:00.") from None
