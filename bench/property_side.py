@@ -21,7 +21,7 @@ from hospes.house import House
 
 _APPS = 800
 _EACH = 500
-_CHANGED = 400
+_CHANGED = 200
 PATH = "/public/v1/bookings"
 
 _PROPERTIES = """
