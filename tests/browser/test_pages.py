@@ -8,7 +8,7 @@ from hospes.doors import guest_api
 from hospes.house import DOORS
 from tests.living import Api, Home
 
-PAGES = ["/", *(f"{base}/docs" for base in DOORS)]
+PAGES = ["/", *(f"{contract.DOCS}/docs" for contract in DOORS.values())]
 
 
 @pytest.mark.parametrize("path", PAGES)
