@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from hospes.base.clock import ManualClock
@@ -17,6 +18,11 @@ from hospes.base.secrets import Vault
 from hospes.base.settings import Settings
 from hospes.house import House
 from tests.living import Api, Home, Receiver
+
+# The same examples in every run; new ones where time is no matter.
+hypothesis.settings.register_profile("exact", derandomize=True)
+hypothesis.settings.register_profile("full", derandomize=False)
+hypothesis.settings.load_profile("full" if os.environ.get("HOSPES_TEST_FULL") else "exact")
 
 NOON = datetime(2026, 6, 20, 12, 0, tzinfo=UTC)
 
@@ -61,6 +67,12 @@ def with_database(dsn: str, name: str) -> str:
 @pytest.fixture(scope="session")
 def clock() -> ManualClock:
     return ManualClock(NOON)
+
+
+@pytest.fixture(autouse=True)
+def noon(clock: ManualClock) -> None:
+    """Every test begins at the same instant, whatever the ones before it did to the clock."""
+    clock.jump(NOON)
 
 
 @pytest.fixture(scope="session")

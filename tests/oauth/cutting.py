@@ -67,10 +67,13 @@ class Cutter:
         # The first message has no kind.
         size = await reader.readexactly(4)
         asks.write(size + await reader.readexactly(struct.unpack("!I", size)[0] - 4))
+        is_counted = True
         while True:
             head = await reader.readexactly(5)
             message = head + await reader.readexactly(struct.unpack("!I", head[1:])[0] - 4)
-            if self._left is not None and head[:1] in _COUNTED:
+            # The line on which a process listens beats by itself, at any moment.
+            is_counted = is_counted and b"LISTEN " not in message
+            if self._left is not None and is_counted and head[:1] in _COUNTED:
                 self._left -= 1
                 if self._left == 0:
                     await self._cut(reader, asks, writer, message)
