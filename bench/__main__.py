@@ -21,7 +21,7 @@ import aiohttp
 import asyncpg
 import uvloop
 
-from bench import guest_side, neighbours, property_side, tokens
+from bench import guest_side, neighbours, polls, property_side, tokens
 from bench.load import load, request
 from bench.measuring import BASE, ROWS, answering, child, row, rss
 from bench.seed import BIG, FOLDER, SMALL, seed
@@ -291,6 +291,7 @@ PARTS = (
     "radius",
     "overview",
     "neighbours",
+    "calendars",
     "bookings",
     "tokens",
 )
@@ -325,6 +326,7 @@ async def main(options: argparse.Namespace, dsn: str) -> None:
         "radius": lambda: guest_side.radius(house),
         "overview": lambda: guest_side.overview(house, keys),
         "neighbours": lambda: neighbours.neighbours(house, keys),
+        "calendars": lambda: polls.calendars(house),
         "bookings": lambda: property_side.bookings(house, options),
         "tokens": lambda: tokens.refreshing(house, options),
     }
