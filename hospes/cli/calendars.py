@@ -33,7 +33,9 @@ def add(
     channel: Annotated[
         str | None, typer.Option(help=f"One of: {', '.join(subscriptions.CHANNELS)}; by the address when left out.")
     ] = None,
-    closed_is: Annotated[str, typer.Option(help="What a closure is that does not say: stay or block.")] = "stay",
+    closed_is: Annotated[
+        str, typer.Option(help="What a closure is that does not say: stay or block; nothing ignores blocks too.")
+    ] = "stay",
     every: Annotated[int, typer.Option(help="Minutes between polls, 5 to 1,440.")] = subscriptions.EVERY_MINUTES,
     data_dir: DataDir = None,
     as_json: Json = False,

@@ -178,8 +178,8 @@ CREATE TABLE calendars (
     -- Sealed: whoever has the address reads the calendar. Its host alone says which it is.
     url           bytea NOT NULL,
     host          text NOT NULL,
-    -- What a closure is that may be a stay or a block: 'stay' or 'block'.
-    closed_is     text NOT NULL DEFAULT 'stay' CHECK (closed_is IN ('stay', 'block')),
+    -- What a closure is that may be a stay or a block; 'nothing' leaves blocks out as well.
+    closed_is     text NOT NULL DEFAULT 'stay' CHECK (closed_is IN ('stay', 'block', 'nothing')),
     every_minutes integer NOT NULL DEFAULT 15 CHECK (every_minutes BETWEEN 5 AND 1440),
     is_active     boolean NOT NULL DEFAULT true,
     -- Of the last feed that was taken over in full.

@@ -1,7 +1,11 @@
 """Feeds that are broken, thin, empty, hostile or not there: bookings stay, and a person is told in words."""
 
+import contextlib
+from zoneinfo import ZoneInfo
+
 import pytest
 
+from hospes.capabilities.calendars import feeds
 from tests.calendars.polled import Polled, calendar, entry
 
 FOUR = [entry(str(n), f"2026-08-{n:02}", f"2026-08-{n + 1:02}") for n in (1, 5, 9, 13)]
@@ -26,10 +30,10 @@ async def test_more_than_half_goes_only_when_it_stays_gone(polled: Polled, left:
     calendar_id = await polled.subscribe()
     await polled.poll(calendar(*FOUR))
 
-    for time in (1, 2, 3):
+    for turn in (1, 2, 3):
         await polled.poll(calendar(*FOUR[:left]))
         assert await spans(polled) == SPANS
-        assert f"this was time {time}." in await polled.fault(calendar_id)
+        assert f"this was time {turn}." in await polled.fault(calendar_id)
     await polled.poll()
 
     assert await spans(polled) == SPANS[:left]
@@ -207,3 +211,33 @@ async def test_an_end_on_the_first_day_is_one_night_and_an_hour_is_none(polled: 
     )
 
     assert await spans(polled) == [("07-14", "07-15"), ("07-20", "07-21"), ("07-22", "07-25")]
+
+
+def full(*lines: str) -> bytes:
+    """As many entries as are read, each as long as 5 MB allow."""
+    one = "\r\n".join(["BEGIN:VEVENT", "UID:{}", "DTSTART;VALUE=DATE:20260713", *lines, "END:VEVENT"])
+    return calendar(*(one.replace("{}", str(number)) for number in range(2000))).encode()
+
+
+WORST = {
+    "descriptions": full("DESCRIPTION:" + "airbnb.com/" * 200),
+    "titles": full("SUMMARY:" + "closed " * 300),
+    "one uid": full().replace(b"UID:", b"UID:a\r\nX:"),
+    "parameters": full("DTEND;" + ";".join(f"X{number}=1" for number in range(300)) + ":20260715"),
+    "folds": b"BEGIN:VCALENDAR\r\nX:" + b"\r\n x" * 1_200_000 + b"\r\nEND:VCALENDAR",
+    "begins": b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n" + b"BEGIN:A\r\n" * 500_000 + b"END:VCALENDAR",
+}
+
+
+ENTRIES = {"descriptions": 2000, "titles": 2000, "one uid": 1, "parameters": 2000, "folds": 0, "begins": 0}
+
+
+@pytest.mark.parametrize("what", WORST)
+def test_the_worst_that_fits_is_read_or_refused(what: str) -> None:
+    """A61. Each takes a second or two; what were to take minutes would not let the tests end."""
+    found = 0
+    with contextlib.suppress(feeds.Broken):
+        feed = feeds.read(WORST[what][: 5 * 1024 * 1024], "airbnb", zone=ZoneInfo("Europe/Paris"), own_domain="x")
+        found = len(feed.entries)
+
+    assert found == ENTRIES[what]

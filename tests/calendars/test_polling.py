@@ -45,6 +45,15 @@ async def test_booking_com_closures_are_blocks_where_the_host_says_so(polled: Po
     assert {status for *_, status in await polled.spans()} == {"unavailable"}
 
 
+async def test_closures_are_nothing_where_the_host_says_so(polled: Polled) -> None:
+    calendar_id = await polled.subscribe(closed_is="nothing")
+
+    await polled.poll("airbnb.ics")
+
+    assert await polled.spans() == [("07-14", "07-18", "confirmed"), ("08-01", "08-09", "confirmed")]
+    assert await polled.fault(calendar_id) == ""
+
+
 async def test_a_vrbo_feed_names_its_guests(polled: Polled) -> None:
     await polled.subscribe("vrbo")
 

@@ -14,6 +14,8 @@ import re
 import msgspec
 
 STAY, BLOCK, CLOSED = "stay", "block", "closed"
+# What a calendar may be told to take closures for, besides a stay or a block.
+NOTHING = "nothing"
 # Longer than what Booking.com lets guests book in one go unless a host asked for more: nobody's stay.
 LONGEST_CLOSED_STAY = 30
 _LONGEST_NAME = 99
@@ -25,7 +27,7 @@ _BLOCKED = re.compile(
 _RESERVED = re.compile(r"\s*(?:reserved|reservation|booked|booking)\b(?:\s*[-–:]\s*(?P<name>.*))?", re.IGNORECASE)
 _CLOSED = re.compile(r"\s*closed\b(?:\s*[-–:]\s*(?P<name>.*))?", re.IGNORECASE)
 # https://www.airbnb.com/hosting/reservations/details/HMABCD1234, with a country's host, or itinerary?code=.
-_AIRBNB_CODE = re.compile(r"airbnb\.[a-z.]{2,10}/[^\s]*?(?:details/|code=)(?P<code>HM[A-Z0-9]{6,12})\b")
+_AIRBNB_CODE = re.compile(r"airbnb\.[a-z.]{2,10}/[^\s]{0,100}?(?:details/|code=)(?P<code>HM[A-Z0-9]{6,12})\b")
 # A name has letters, and is neither a code nor a word of the trade.
 _NO_NAME = re.compile(r"[\d@#/:]|\b(?:guest|booking|reservation|airbnb|vrbo|expedia)\b", re.IGNORECASE)
 

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 from hospes.capabilities.calendars import nights
-from hospes.capabilities.calendars.channels import BLOCK, CLOSED, LONGEST_CLOSED_STAY, STAY
+from hospes.capabilities.calendars.channels import BLOCK, CLOSED, LONGEST_CLOSED_STAY, NOTHING, STAY
 from hospes.capabilities.calendars.feeds import Entry, Feed
 
 # How often in a row a feed has to have lost most of its stays before that is believed: three quarters
@@ -90,7 +90,7 @@ def plan(here: Here, feed: Feed, *, closed_is: str, today: date, now: datetime) 
     is_thin = _is_thin(here, feed, gone, today=today)
     is_believed = not is_thin or here.thin_polls + 1 >= THIN_POLLS
     cancel = gone if is_believed else []
-    blocked, echoes = _blocked(here, [*stays, *blocks], blocks, cancel, today=today, now=now)
+    blocked, echoes = _blocked(here, stays, blocks, cancel, today=today, now=now)
     if not is_believed:
         blocked |= {night for night in here.blocked if night >= today} - nights.of(one.span for one in stays)
     return Plan(
@@ -116,6 +116,8 @@ def _sorted(
     blocks: list[Entry] = []
     notes: list[str] = []
     for one in entries:
+        if closed_is == NOTHING and one.kind != STAY:
+            continue
         is_known = one.uid in uids or one.span in spans
         is_long = (one.departure - one.arrival).days > LONGEST_CLOSED_STAY
         if one.kind == STAY or (one.kind == CLOSED and is_known):
@@ -172,12 +174,12 @@ def _is_thin(here: Here, feed: Feed, gone: list[Known], *, today: date) -> bool:
 
 
 def _blocked(
-    here: Here, entries: list[Entry], blocks: list[Entry], cancel: list[Known], *, today: date, now: datetime
+    here: Here, stays: list[Entry], blocks: list[Entry], cancel: list[Known], *, today: date, now: datetime
 ) -> tuple[set[date], dict[date, datetime | None]]:
     """The nights that the feed blocks and nobody else holds, and those that it only tells back."""
     until = today + HORIZON
     wanted = {night for night in nights.of(one.span for one in blocks) if today <= night < until}
-    wanted -= nights.of(one.span for one in entries if one not in blocks)
+    wanted -= nights.of(one.span for one in stays)
     held, freed = nights.of(here.others), nights.of(one.span for one in cancel)
     blocked: set[date] = set()
     echoes: dict[date, datetime | None] = {}

@@ -5,6 +5,7 @@ of a bounded number of entries. Rules of repetition and definitions of time zone
 since a line of either can ask for a billion dates; a time zone counts by its name.
 """
 
+import io
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -20,9 +21,12 @@ from hospes.capabilities.calendars import channels
 from hospes.capabilities.calendars.nights import DAY
 
 MOST_ENTRIES: Final = 2000
-_LONGEST_LINE: Final = 8192
+# What a line says that counts, it says early; a date in a longer one is none.
+_LONGEST_TEXT: Final = 1024
+_LONGEST_DATE: Final = 200
 _LONGEST_UID: Final = 200
 _WANTED: Final = re.compile(rb"(DTSTART|DTEND|DURATION|UID|SUMMARY|DESCRIPTION|URL|STATUS|SEQUENCE)[:;]", re.IGNORECASE)
+_DATES: Final = (b"DTSTART", b"DTEND", b"DURATION")
 _REPEATS: Final = re.compile(rb"(RRULE|RDATE)[:;]", re.IGNORECASE)
 _FIRST, _LAST = date(2000, 1, 2), date(2099, 12, 31)
 
@@ -102,8 +106,9 @@ class _Lines:
             self._depth += 1 if word[:1] == b"B" else -1
         elif not self._depth:
             found = _WANTED.match(line)
-            if found:
-                self.wanted.setdefault(found[1].upper(), line[:_LONGEST_LINE])
+            name = found[1].upper() if found else b""
+            if found and (name not in _DATES or len(line) <= _LONGEST_DATE):
+                self.wanted.setdefault(name, line[:_LONGEST_TEXT])
             self.is_repeated = self.is_repeated or _REPEATS.match(line) is not None
         return self._depth >= 0
 
@@ -117,8 +122,8 @@ def _sifted(data: bytes) -> list[_Lines]:
         raise Broken("The calendar is cut off: its end is missing.")
     found: list[_Lines] = []
     inside: _Lines | None = None
-    # RFC 5545 section 3.1: a line goes on where the next begins with a blank.
-    for line in re.sub(rb"\r?\n[ \t]", b"", text).splitlines():
+    for raw in io.BytesIO(_unfolded(text)):
+        line = raw.rstrip(b"\r\n")
         if inside is not None:
             if not inside.take(line):
                 found.append(inside)
@@ -128,6 +133,13 @@ def _sifted(data: bytes) -> list[_Lines]:
             if len(found) >= MOST_ENTRIES:
                 raise Broken(f"The calendar has more than {MOST_ENTRIES:,} entries.")
     return found
+
+
+def _unfolded(text: bytes) -> bytes:
+    """RFC 5545 section 3.1: a line goes on where the next begins with a blank."""
+    for fold in (b"\r\n ", b"\r\n\t", b"\n ", b"\n\t"):
+        text = text.replace(fold, b"")
+    return text
 
 
 def _entry(lines: Iterable[bytes], channel: str, zone: ZoneInfo, own_domain: str) -> Entry | None:

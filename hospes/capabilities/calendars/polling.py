@@ -6,7 +6,8 @@ When a calendar falls due is on the workspace's clock; who holds it, on the hous
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -23,12 +24,19 @@ from hospes.capabilities.bookings import occupancy
 from hospes.capabilities.calendars import claims, feeds, following, publishing, subscriptions
 from hospes.capabilities.calendars.claims import Claimed
 
-_BATCH = 100
 _AT_ONCE = 32
+# Taking a feed over keeps a connection for a second or more; the others are for everybody else.
+_FOLLOWED_AT_ONCE = 2
+# Unchanged feeds are written down together.
+_BATCH = 100
+# Claims are made for so many at once, not for each place that becomes free.
+_CLAIM = 8
+# Who waited so long for a turn that less than this is left of the lease does not begin any more.
+_NEEDED = timedelta(seconds=90)
 _MOST_WHOLE = 64 * 1024
 _ACTOR = Actor("worker", "calendars")
 # These say when the feed was written, not what is in it.
-_STAMPS = re.compile(rb"(?m)^(?:DTSTAMP|LAST-MODIFIED|CREATED)[:;][^\n]*\n")
+STAMPS = re.compile(rb"(?m)^(?:DTSTAMP|LAST-MODIFIED|CREATED)[:;][^\n]*\n")
 _ERRORS = {
     "refused_address": "The feed's address leads to a place that may not be asked.",
     "dns": "The feed's host is not found.",
@@ -77,21 +85,31 @@ class CalendarPolls:
         self._fetcher = fetcher
         self._instant = instant
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._follow_slots = asyncio.Semaphore(_FOLLOWED_AT_ONCE)
         self._is_stopping = False
 
     async def run(self, workspace_id: int) -> datetime | None:
         """As `Job.run`; what is due has been polled when it returns."""
-        while not self._is_stopping:
-            now = await self._instant(workspace_id)
-            reader = self._database.reader(workspace_id, now=now, actor=_ACTOR)
-            claimed = await claims.claim(reader, house_now=self._clock.now(), most=_BATCH)
-            if not claimed:
-                return await claims.next_due(reader)
-            polled = await asyncio.gather(*(self._poll(reader, one) for one in claimed))
-            same = [one for one, is_same in zip(claimed, polled, strict=True) if is_same]
-            async with self._database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
-                await claims.unchanged(tx, same)
-        return None
+        now = await self._instant(workspace_id)
+        reader = self._database.reader(workspace_id, now=now, actor=_ACTOR)
+        running: set[asyncio.Task[Claimed | None]] = set()
+        same: list[Claimed] = []
+        try:
+            while True:
+                places = _AT_ONCE - len(running)
+                if places >= _CLAIM and not self._is_stopping:
+                    claimed = await claims.claim(reader, house_now=self._clock.now(), most=places)
+                    running |= {asyncio.create_task(self._poll(reader, one)) for one in claimed}
+                if not running:
+                    return await claims.next_due(reader)
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                same += [found for task in done if (found := task.result()) is not None]
+                if same and (len(same) >= _BATCH or not running):
+                    unchanged, same = same, []
+                    await self._written(reader, partial(claims.unchanged, calendars=unchanged))
+        finally:
+            for task in running:
+                task.cancel()
 
     async def waiting(self) -> list[int]:
         """As `Job.waiting`."""
@@ -110,14 +128,14 @@ class CalendarPolls:
     async def check(self) -> None:
         """As `Job.check`: each feed is asked in its turn."""
 
-    async def _poll(self, reader: Reader, calendar: Claimed) -> bool:
-        """Whether the feed says what it said before; everything else is written down here."""
+    async def _poll(self, reader: Reader, calendar: Claimed) -> Claimed | None:
+        """The calendar, when its feed says what it said before; everything else is written down here."""
         async with self._slots:
             try:
-                if self._is_stopping:
-                    await self._written(reader, lambda tx: claims.release(tx, calendar))
-                    return False
-                return await self._polled(reader, calendar)
+                if self._is_stopping or calendar.claimed_until - self._clock.now() < _NEEDED:
+                    await self._written(reader, partial(claims.release, calendar=calendar))
+                elif await self._polled(reader, calendar):
+                    return calendar
             except HospesError as error:
                 # The database is busy, or somebody removed what this is about: the lease ends by itself.
                 log.warning(
@@ -128,7 +146,7 @@ class CalendarPolls:
                 )
             except Exception as error:  # noqa: BLE001 (one feed's trouble is not another's)
                 log.error("calendar.failed", workspace=reader.workspace_id, error=type(error).__name__)
-        return False
+        return None
 
     async def _polled(self, reader: Reader, calendar: Claimed) -> bool:
         is_settled = calendar.digest is not None and await _is_settled(reader, calendar)
@@ -147,10 +165,11 @@ class CalendarPolls:
         if fetched.error is not None or fetched.status != 200:
             await self._failed(reader, calendar, _network(fetched) + _MENDED)
             return False
-        digest = sha256(_STAMPS.sub(b"", fetched.body)).digest()
+        digest = sha256(STAMPS.sub(b"", fetched.body)).digest()
         if is_settled and digest == calendar.digest:
             return True
-        await self._follow(reader, calendar, fetched, digest)
+        async with self._follow_slots:
+            await self._follow(reader, calendar, fetched, digest)
         return False
 
     async def _follow(self, reader: Reader, calendar: Claimed, fetched: Fetched, digest: bytes) -> None:
@@ -170,7 +189,7 @@ class CalendarPolls:
             await claims.taken_over(tx, calendar, state, edition)
 
     async def _failed(self, reader: Reader, calendar: Claimed, fault: str) -> None:
-        await self._written(reader, lambda tx: claims.failed(tx, calendar, fault))
+        await self._written(reader, partial(claims.failed, calendar=calendar, fault=fault))
 
     async def _written(self, reader: Reader, write: Callable[..., Awaitable[None]]) -> None:
         now = await self._instant(reader.workspace_id)

@@ -105,7 +105,7 @@ async def create(
         made = await tx.find(Calendar, CREATE, calendar_id, *values)
     except Violation:
         raise Invalid(
-            f"A channel is one of: {', '.join(CHANNELS)}; a closure is a stay or a block; "
+            f"A channel is one of: {', '.join(CHANNELS)}; a closure is a stay, a block or nothing; "
             "a calendar is polled every 5 to 1,440 minutes."
         ) from None
     assert made is not None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from hospes.base.db import Tx, sql
 from hospes.base.errors import Conflict, NotFound
 from hospes.capabilities import bookings
+from hospes.capabilities.bookings import showing
 from hospes.capabilities.calendars import settling
 from hospes.capabilities.calendars.settling import Step
 
@@ -36,7 +38,10 @@ class Trace(msgspec.Struct, frozen=True):
 
 def snapshot(booking: bookings.Booking) -> dict[str, Any]:
     """A booking's own fields, as an import can change them."""
-    fields: dict[str, Any] = msgspec.to_builtins({field: getattr(booking, field) for field in FIELDS.values()})
+    own = {field: getattr(booking, field) for field in FIELDS.values()}
+    # 10 and 10.00 are one amount, and are to be one text.
+    plain = {field: showing.amount(value) if isinstance(value, Decimal) else value for field, value in own.items()}
+    fields: dict[str, Any] = msgspec.to_builtins(plain)
     return fields
 
 
