@@ -38,7 +38,18 @@ from hospes.capabilities import (
     wifi,
     workspaces,
 )
-from hospes.doors import dev_outbox, guest_api, ical, mail_hook, pages, passes, property_api, radius, workspace_api
+from hospes.doors import (
+    dev_outbox,
+    guest_api,
+    ical,
+    mail_hook,
+    pages,
+    passes,
+    property_api,
+    radius,
+    sms_hook,
+    workspace_api,
+)
 from hospes.doors import oauth as oauth_door
 from hospes.providers import (
     apns,
@@ -132,6 +143,10 @@ class House:
 
     async def close(self) -> None:
         await self.database.close()
+
+    def sms_desk(self) -> messaging.SmsDesk:
+        """Where text messages come back to."""
+        return messaging.SmsDesk(self.database, self.vault, self.clock, instant=self.instant)
 
     async def instant(self, workspace_id: int) -> datetime:
         """A workspace's present. Whether it is a sandbox never changes, so that is asked once."""
@@ -257,6 +272,7 @@ class House:
             async with self.database.begin(workspace.id, now=now, actor=_CHORES) as tx:
                 await wallet.codes.sweep(tx)
                 await messaging.codes.sweep(tx)
+        await messaging.provider_ids.sweep(self.database, self.clock.now())
 
     async def _sweep_apps(self) -> None:
         now = self.clock.now()
@@ -288,6 +304,7 @@ class House:
             Route("/metrics", self._metrics),
             Mount("/assets", assets),
             Route("/hooks/mail/{token}", mail_hook.MailHook(self.database, self.vault, self.instant)),
+            Route("/hooks/sms/{token}", sms_hook.SmsHook(self.sms_desk(), self.vault)),
             Route("/ical/{token}.ics", ical.Ical(self.database, self.clock, self.vault, self.instant)),
             Route("/radius/v1/{step:str}", radius.Radius(self.database, self.keyrings[1], self.instant)),
         ]

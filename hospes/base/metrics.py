@@ -36,6 +36,9 @@ WAITING = Gauge(
 )
 ATTEMPTS = Counter("hospes_webhook_attempts_total", "Webhook requests sent, by how they ended.", ["outcome"])
 MESSAGES = Counter("hospes_messages_total", "Messages tried, by channel and how it ended.", ["channel", "outcome"])
+RECEIPTS = Counter(
+    "hospes_receipts_total", "What providers told of messages, by channel and what it came to.", ["channel", "outcome"]
+)
 JOB_FAILURES = Counter("hospes_job_failures_total", "Runs of a job or a chore that failed.", ["job"])
 
 

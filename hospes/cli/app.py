@@ -22,6 +22,7 @@ from hospes.cli import (
     promotions,
     properties,
     serving,
+    sms,
     staff,
     tokens,
 )
@@ -47,6 +48,7 @@ app.add_typer(apps.app, name="apps")
 app.add_typer(promotions.app, name="promotions")
 app.add_typer(loyalty.app, name="loyalty")
 app.add_typer(mail.app, name="mail")
+app.add_typer(sms.app, name="sms")
 app.add_typer(properties.app, name="properties")
 app.add_typer(properties.team_app, name="team")
 app.add_typer(bookings.app, name="bookings")

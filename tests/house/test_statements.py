@@ -15,6 +15,7 @@ _NOT_BY_WORKSPACE = {
     "staff_tokens",
     "portal_slugs",
     "pass_phones",
+    "provider_ids",
     "staff",
     "memberships",
     "staff_sessions",

@@ -1,10 +1,21 @@
 """Messages: templates, and each message with its delivery life."""
 
-from hospes.capabilities.messaging import codes, feedback, letters, outbox, rendering, suppressions, templates
+from hospes.capabilities.messaging import (
+    codes,
+    feedback,
+    letters,
+    outbox,
+    provider_ids,
+    rendering,
+    suppressions,
+    templates,
+    texts,
+)
 from hospes.capabilities.messaging.letters import Carrier, Letter, Receipt
 from hospes.capabilities.messaging.mailroom import Mailroom
 from hospes.capabilities.messaging.outbox import JOB
 from hospes.capabilities.messaging.sending import preview, send, unsubscribed, write
+from hospes.capabilities.messaging.sms_desk import SmsDesk
 
 __all__ = [
     "JOB",
@@ -12,15 +23,18 @@ __all__ = [
     "Letter",
     "Mailroom",
     "Receipt",
+    "SmsDesk",
     "codes",
     "feedback",
     "letters",
     "outbox",
     "preview",
+    "provider_ids",
     "rendering",
     "send",
     "suppressions",
     "templates",
+    "texts",
     "unsubscribed",
     "write",
 ]

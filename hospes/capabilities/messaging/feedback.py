@@ -1,4 +1,4 @@
-"""What becomes known of a message after it was sent: it arrived, came back, or was called spam."""
+"""What becomes known of a message after it was sent: it arrived, did not, came back, or was called spam."""
 
 from collections.abc import Callable
 from email import message_from_bytes, policy
@@ -15,7 +15,7 @@ from hospes.capabilities.messaging.happenings import Complained, MessageDelivere
 from hospes.capabilities.messaging.mailroom import note_end
 from hospes.capabilities.messaging.outbox import Left
 
-Verdict = Literal["delivered", "bounced", "complained"]
+Verdict = Literal["delivered", "failed", "bounced", "complained"]
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -37,9 +37,12 @@ NOTE = sql("""
        SET status = $3,
            error = $4,
            due_at = NULL,
+           -- Whoever has it in hand still has nothing to write down any more.
+           claimed_by = NULL,
+           claimed_at = NULL,
            sent_at = coalesce(sent_at, $5),
            delivered_at = CASE WHEN $3 = 'delivered' THEN $5 ELSE delivered_at END,
-           failed_at = CASE WHEN $3 = 'bounced' THEN $5 ELSE failed_at END
+           failed_at = CASE WHEN $3 IN ('bounced', 'failed') THEN $5 ELSE failed_at END
      WHERE workspace_id = $1 AND id = $2
 """)
 COMPLAINED = sql("""
@@ -47,9 +50,11 @@ COMPLAINED = sql("""
        SET complained_at = $3
      WHERE workspace_id = $1 AND id = $2 AND complained_at IS NULL
 """)
-# What may still become of a message in which state; a thing told twice changes nothing.
+# What may still become of a message in which state; a thing told twice changes nothing. A receipt may be
+# faster than the worker that notes that it sent the message.
 _FROM = {
-    "delivered": ["sent", "failed"],
+    "delivered": ["sent", "failed", "queued"],
+    "failed": ["sent", "queued"],
     "bounced": ["sent", "delivered", "failed", "queued"],
     "complained": ["sent", "delivered", "failed"],
 }
@@ -63,9 +68,9 @@ async def note(tx: Tx, message_id: int, told: Told) -> bool:
     if told.verdict == "complained":
         return await _complain(tx, message)
     reason = told.reason[:500]
-    await tx.run(NOTE, message_id, told.verdict, reason if told.verdict == "bounced" else None, tx.now)
-    if told.verdict == "bounced":
-        await note_end(tx, message, "bounced", reason)
+    await tx.run(NOTE, message_id, told.verdict, None if told.verdict == "delivered" else reason, tx.now)
+    if told.verdict != "delivered":
+        await note_end(tx, message, told.verdict, reason)
     elif message.guest_id is not None:
         await events.record(
             tx, MessageDelivered(guest_id=message.guest_id, request_id=message.id, channel=message.channel)

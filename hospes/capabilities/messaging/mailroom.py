@@ -195,7 +195,8 @@ RECORD = sql("""
            claimed_by = NULL,
            claimed_at = NULL
       FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[]) AS o (id, status, error, due_at)
-     WHERE m.workspace_id = $1 AND m.id = o.id
+     -- A receipt that was faster has taken it out of our hand.
+     WHERE m.workspace_id = $1 AND m.id = o.id AND m.claimed_by IS NOT NULL
 """)
 
 

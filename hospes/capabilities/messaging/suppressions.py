@@ -28,6 +28,11 @@ ADD = sql("""
         ON CONFLICT DO NOTHING
 """)
 REMOVE = sql("DELETE FROM suppressions WHERE workspace_id = $1 AND channel = $2 AND address = lower($3)")
+FIND = sql("""
+    SELECT channel, address, reason, created_at
+      FROM suppressions
+     WHERE workspace_id = $1 AND channel = $2 AND address = lower($3)
+""")
 HOLDS = sql("SELECT EXISTS (SELECT FROM suppressions WHERE workspace_id = $1 AND channel = $2 AND address = lower($3))")
 
 
@@ -50,3 +55,8 @@ async def remove(tx: Tx, channel: str, address: str) -> None:
 async def holds(reader: Reader, channel: str, address: str) -> bool:
     """Whether the address is suppressed."""
     return bool(await reader.value(HOLDS, channel, address))
+
+
+async def find(reader: Reader, channel: str, address: str) -> Suppression | None:
+    """Why nothing is sent to the address; None when it is not suppressed."""
+    return await reader.find(Suppression, FIND, channel, address)
