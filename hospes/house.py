@@ -26,6 +26,7 @@ from hospes.capabilities import (
     automations,
     bookings,
     calendars,
+    campaigns,
     events,
     guests,
     loyalty,
@@ -434,7 +435,14 @@ def _mailroom(house: House, means: Means) -> Job:
         instant=house.instant,
         name=means.name,
         public_url=house.settings.public_url,
+        author=campaigns.Author(
+            house.database, house.vault, instant=house.instant, public_url=house.settings.public_url
+        ),
     )
+
+
+def _launches(house: House, _means: Means) -> Job:
+    return campaigns.Launches(house.database, house.clock, instant=house.instant)
 
 
 def _pass_pushes(house: House, means: Means) -> Job:
@@ -460,6 +468,7 @@ def _concierge(house: House, means: Means) -> Job:
 # What is done after COMMIT, by name.
 JOBS: Mapping[str, Callable[[House, Means], Job]] = {
     webhooks.JOB: _courier,
+    campaigns.JOB: _launches,
     messaging.JOB: _mailroom,
     wallet.PASS_JOB: _pass_pushes,
     calendars.JOB: _calendar_polls,

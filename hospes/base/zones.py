@@ -13,3 +13,8 @@ def _known() -> frozenset[str]:
 def is_known(name: str) -> bool:
     """Whether this is a name of the IANA database."""
     return name in _known()
+
+
+def all_known() -> frozenset[str]:
+    """Every name of the IANA database."""
+    return _known()

@@ -16,6 +16,17 @@ class MessageQueued(Event, frozen=True):
     template: str | None
 
 
+class MessageSent(Event, frozen=True):
+    """A message of a campaign was given to the provider."""
+
+    TYPE: ClassVar[str] = "message.sent"
+    TITLE: ClassVar[str] = "Message sent"
+
+    request_id: int
+    channel: str
+    campaign_id: int
+
+
 class MessageDelivered(Event, frozen=True):
     """The provider told that the message reached the guest's mailbox or phone."""
 
@@ -24,6 +35,7 @@ class MessageDelivered(Event, frozen=True):
 
     request_id: int
     channel: str
+    campaign_id: int | None = None
 
 
 class MessageBounced(Event, frozen=True):
@@ -35,6 +47,7 @@ class MessageBounced(Event, frozen=True):
     request_id: int
     channel: str
     reason: str
+    campaign_id: int | None = None
 
 
 class MessageFailed(Event, frozen=True):
@@ -46,6 +59,7 @@ class MessageFailed(Event, frozen=True):
     request_id: int
     channel: str
     reason: str
+    campaign_id: int | None = None
 
 
 class Complained(Event, frozen=True):
@@ -56,3 +70,38 @@ class Complained(Event, frozen=True):
 
     request_id: int
     channel: str
+    campaign_id: int | None = None
+
+
+class MessageOpened(Event, frozen=True):
+    """A person, not a machine, opened a campaign's email."""
+
+    TYPE: ClassVar[str] = "message.opened"
+    TITLE: ClassVar[str] = "Message opened"
+
+    request_id: int
+    channel: str
+    campaign_id: int | None = None
+
+
+class MessageClicked(Event, frozen=True):
+    """A person followed a link of a message to `url`."""
+
+    TYPE: ClassVar[str] = "message.clicked"
+    TITLE: ClassVar[str] = "Link clicked"
+
+    request_id: int
+    channel: str
+    url: str
+    campaign_id: int | None = None
+
+
+class MessageUnsubscribed(Event, frozen=True):
+    """The guest took back consent through a link of this message."""
+
+    TYPE: ClassVar[str] = "message.unsubscribed"
+    TITLE: ClassVar[str] = "Unsubscribed"
+
+    request_id: int
+    channel: str
+    campaign_id: int | None = None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -13,7 +14,7 @@ from hospes.base.db import Actor, Database, Tx, columns, sql
 from hospes.base.secrets import Vault
 from hospes.capabilities import events
 from hospes.capabilities.messaging import letters, outbox, sending, suppressions
-from hospes.capabilities.messaging.happenings import MessageBounced, MessageFailed
+from hospes.capabilities.messaging.happenings import MessageBounced, MessageDelivered, MessageFailed, MessageSent
 from hospes.capabilities.messaging.letters import Carrier, Letter, Receipt
 from hospes.capabilities.messaging.outbox import Claimed, Left
 from hospes.capabilities.messaging.templates import MARKETING
@@ -42,6 +43,26 @@ class _Done(msgspec.Struct, frozen=True):
     due_at: datetime | None
 
 
+class Author(Protocol):
+    """Who writes messages at the moment they are sent: the rows of campaigns hold no text."""
+
+    async def take(
+        self, workspace_id: int, channels: list[str], *, by: str, house_now: datetime, most: int
+    ) -> list[Claimed] | None:
+        """Take what is due and may be sent, at most so many, in the name `by`; None when nothing is due."""
+        ...
+
+    async def ended(self, tx: Tx, campaign_ids: set[int]) -> None:
+        """Hear that messages of these campaigns came to their end."""
+        ...
+
+    async def next_due(self, workspace_id: int) -> datetime | None: ...
+
+    async def waiting(self) -> list[int]:
+        """Workspaces in which something is to be sent."""
+        ...
+
+
 class Mailroom:
     """The job `messages`: one a worker process."""
 
@@ -55,6 +76,7 @@ class Mailroom:
         instant: Callable[[int], Awaitable[datetime]],
         name: str,
         public_url: str,
+        author: Author | None = None,
     ) -> None:
         """`carriers` by channel; `name` as `Courier`'s: no two that live at once share it."""
         self._database = database
@@ -64,6 +86,7 @@ class Mailroom:
         self._instant = instant
         self._name = name
         self._public_url = public_url
+        self._author = author
         self._down_until: dict[str, float] = {}
         self._is_stopping = False
 
@@ -72,11 +95,13 @@ class Mailroom:
         await self._give_up_left_behind(workspace_id)
         await asyncio.gather(*(self._send_lots(workspace_id) for _ in range(_LOTS)))
         reader = self._database.reader(workspace_id, now=self._clock.now(), actor=_ACTOR)
-        return await reader.value(outbox.NEXT_DUE)  # type: ignore[no-any-return]
+        of_campaigns = await self._author.next_due(workspace_id) if self._author else None
+        return min(filter(None, (await reader.value(outbox.NEXT_DUE), of_campaigns)), default=None)
 
     async def waiting(self) -> list[int]:
         """As `Job.waiting`."""
-        return await outbox.waiting(self._database, self._clock.now())
+        found = await outbox.waiting(self._database, self._clock.now())
+        return [*found, *(await self._author.waiting() if self._author else [])]
 
     def stop(self) -> None:
         """As `Job.stop`: what was not taken yet stays queued, and what was is sent and written down."""
@@ -102,15 +127,27 @@ class Mailroom:
             reader = self._database.reader(workspace_id, now=now, actor=_ACTOR)
             lot = await outbox.claim(reader, channels, by=self._name, house_now=self._clock.now(), most=_LOT)
             if not lot:
-                return
+                taken = await self._written(workspace_id, channels)
+                if taken is None:
+                    return
+                lot = taken
             receipts = await asyncio.gather(*(self._attempt(workspace_id, message, now) for message in lot))
             await self._record(workspace_id, list(zip(lot, receipts, strict=True)))
+
+    async def _written(self, workspace_id: int, channels: list[str]) -> list[Claimed] | None:
+        """A lot of a campaign's messages, when nothing else is due."""
+        if self._author is None:
+            return None
+        now = self._clock.now()
+        return await self._author.take(workspace_id, channels, by=self._name, house_now=now, most=_LOT)
 
     def _open_channels(self) -> list[str]:
         now = self._clock.monotonic()
         return [channel for channel in self._carriers if self._down_until.get(channel, 0.0) <= now]
 
     async def _attempt(self, workspace_id: int, message: Claimed, now: datetime) -> Receipt:
+        if message.refusal is not None:
+            return Receipt("refused", message.refusal)
         if message.is_suppressed:
             return Receipt("refused", "The address does not take messages.")
         if message.purpose == MARKETING and not message.is_consented:
@@ -122,8 +159,8 @@ class Mailroom:
             return Receipt("refused", f"It could not be written: {type(error).__name__}.")
 
     def _letter(self, workspace_id: int, message: Claimed, now: datetime) -> Letter:
-        unsubscribe = None
-        if message.purpose == MARKETING and message.guest_id is not None:
+        unsubscribe = message.unsubscribe_url
+        if unsubscribe is None and message.purpose == MARKETING and message.guest_id is not None:
             reader = self._database.reader(workspace_id, now=now, actor=_ACTOR)
             unsubscribe = sending.unsubscribe_url(
                 reader, message.guest_id, vault=self._vault, public_url=self._public_url
@@ -147,13 +184,17 @@ class Mailroom:
         await self._note_down(tried)
         ended = [one for one in done if one.status in ("bounced", "failed")]
         values = columns([(one.message.id, one.status, one.error, one.due_at) for one in done], 4)
-        if not ended:
+        of_campaigns = {one.message.campaign_id for one in done if one.message.campaign_id is not None}
+        if not ended and not of_campaigns:
             await self._database.execute(RECORD, workspace_id, *values, now)
             return
         async with self._database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
             await tx.run(RECORD, *values, now)
             for one in ended:
                 await note_end(tx, one.message, one.status, one.error or "")
+            if self._author is not None and of_campaigns:
+                await _note_sent(tx, [one for one in done if one.status in ("sent", "delivered")])
+                await self._author.ended(tx, of_campaigns)
 
     async def _note_down(self, tried: list[tuple[Claimed, Receipt]]) -> None:
         for channel in self._carriers:
@@ -217,6 +258,23 @@ async def note_end(tx: Tx, message: Claimed | Left, status: str, reason: str) ->
     if message.guest_id is None:
         return
     kind = MessageBounced if status == "bounced" else MessageFailed
-    await events.record(
-        tx, kind(guest_id=message.guest_id, request_id=message.id, channel=message.channel, reason=reason)
+    fact = kind(
+        guest_id=message.guest_id,
+        request_id=message.id,
+        channel=message.channel,
+        reason=reason,
+        campaign_id=message.campaign_id,
     )
+    await events.record(tx, fact)
+
+
+async def _note_sent(tx: Tx, done: list[_Done]) -> None:
+    """Tell the log which messages of campaigns went out."""
+    for one in done:
+        told = one.message
+        if told.guest_id is None or told.campaign_id is None:
+            continue
+        who = {"guest_id": told.guest_id, "request_id": told.id, "campaign_id": told.campaign_id}
+        await events.record(tx, MessageSent(channel=told.channel, **who))
+        if one.status == "delivered":
+            await events.record(tx, MessageDelivered(channel=told.channel, **who))

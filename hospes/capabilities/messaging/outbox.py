@@ -46,6 +46,10 @@ class Claimed(msgspec.Struct, frozen=True):
     business: str
     is_suppressed: bool
     is_consented: bool
+    # Of a campaign's message: whose it is, and what its author made of it.
+    campaign_id: int | None = None
+    unsubscribe_url: str | None = None
+    refusal: str | None = None
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +135,7 @@ CLAIM = sql("""
     WITH due AS (
         SELECT m.id
           FROM messages m
-         WHERE m.workspace_id = $1 AND m.due_at <= $2 AND m.channel = ANY ($6::text[])
+         WHERE m.workspace_id = $1 AND m.due_at <= $2 AND m.channel = ANY ($6::text[]) AND m.campaign_id IS NULL
          ORDER BY m.due_at
          LIMIT $5
            FOR UPDATE SKIP LOCKED
@@ -144,7 +148,9 @@ CLAIM = sql("""
     )
     SELECT c.id, c.guest_id, c.channel, c.purpose, c.address, c.subject, c.html, c.plain AS text, c.attempts,
            c.queued_at, w.name AS business, s.address IS NOT NULL AS is_suppressed,
-           coalesce(g.marketing_consent, true) AS is_consented
+           coalesce(CASE c.channel WHEN 'email' THEN g.email_consent
+                                   WHEN 'sms' THEN g.sms_consent
+                                   ELSE g.push_consent END, g.marketing_consent, true) AS is_consented
       FROM claimed c
       JOIN workspaces w ON w.id = c.workspace_id
       LEFT JOIN suppressions s ON s.workspace_id = $1 AND s.channel = c.channel AND s.address = lower(c.address)
@@ -155,16 +161,20 @@ CLAIM = sql("""
 
 
 async def claim(reader: Reader, channels: list[str], *, by: str, house_now: datetime, most: int) -> list[Claimed]:
-    """Take what is due, oldest first, at most so many."""
+    """Take what is due, oldest first, at most so many. What campaigns say, their author takes."""
     return await reader.all(Claimed, CLAIM, reader.now, by, house_now, most, channels)
 
 
-NEXT_DUE = sql("SELECT min(due_at) FROM messages WHERE workspace_id = $1 AND due_at IS NOT NULL")
+NEXT_DUE = sql("""
+    SELECT min(due_at)
+      FROM messages
+     WHERE workspace_id = $1 AND due_at IS NOT NULL AND campaign_id IS NULL
+""")
 WAITING = sql(
     """
     SELECT DISTINCT workspace_id
       FROM messages
-     WHERE due_at IS NOT NULL OR claimed_at < $1
+     WHERE due_at IS NOT NULL AND campaign_id IS NULL OR claimed_at < $1
     """,
     across="asks which workspaces have something to send",
 )
@@ -176,7 +186,7 @@ async def waiting(database: Database, house_now: datetime) -> list[int]:
 
 
 LEFT_BEHIND = sql("""
-    SELECT id, guest_id, channel, address
+    SELECT id, guest_id, channel, address, campaign_id
       FROM messages
      WHERE workspace_id = $1 AND claimed_by IS NOT NULL AND (claimed_at < $2 OR claimed_by = $3)
        FOR UPDATE SKIP LOCKED
@@ -188,6 +198,7 @@ class Left(msgspec.Struct, frozen=True):
     guest_id: int | None
     channel: str
     address: str
+    campaign_id: int | None = None
 
 
 async def left_behind(tx: Tx, house_now: datetime, *, by: str | None = None) -> list[Left]:

@@ -178,15 +178,26 @@ def _facts(guest: guests.Guest | None) -> dict[str, Any]:
     }
 
 
-def unsubscribe_url(reader: Reader, guest_id: int, *, vault: Vault, public_url: str) -> str:
+def unsubscribe_url(
+    reader: Reader, guest_id: int, *, vault: Vault, public_url: str, message_id: int | None = None
+) -> str:
     """Where the guest takes consent back; the link has no end, as a mail has none (RFC 8058)."""
-    return f"{public_url}/u/{vault.sign({'w': reader.workspace_id, 'g': guest_id}, UNSUBSCRIBE)}"
+    claims = {"w": reader.workspace_id, "g": guest_id, **({"m": message_id} if message_id is not None else {})}
+    return f"{public_url}/u/{vault.sign(claims, UNSUBSCRIBE)}"
 
 
-def unsubscribed(vault: Vault, token: str) -> tuple[int, int]:
-    """The workspace and the guest that an unsubscribe link names. Raises Unreadable."""
+class Unsubscribing(msgspec.Struct, frozen=True):
+    """Whom an unsubscribe link stands for, and the message it came with, where it is known."""
+
+    workspace_id: int
+    guest_id: int
+    message_id: int | None
+
+
+def unsubscribed(vault: Vault, token: str) -> Unsubscribing:
+    """What an unsubscribe link says. Raises Unreadable."""
     claims = vault.signed(token, UNSUBSCRIBE)
-    workspace_id, guest_id = claims.get("w"), claims.get("g")
+    workspace_id, guest_id, message_id = claims.get("w"), claims.get("g"), claims.get("m")
     if not isinstance(workspace_id, int) or not isinstance(guest_id, int):
         raise Unreadable
-    return workspace_id, guest_id
+    return Unsubscribing(workspace_id, guest_id, message_id if isinstance(message_id, int) else None)

@@ -10,9 +10,10 @@ from hospes.doors.pages.visits import Brand, Page, Visit
 async def show(visit: Visit) -> Page:
     """The question, and after the answer what it led to. A mail program's one click is a POST."""
     try:
-        workspace_id, guest_id = messaging.unsubscribed(visit.services.vault, visit.path["token"])
+        link = messaging.unsubscribed(visit.services.vault, visit.path["token"])
     except Unreadable:
         raise NotFound from None
+    workspace_id, guest_id = link.workspace_id, link.guest_id
     reader = await visit.reader(workspace_id)
     guest = await guests.get(reader, guest_id)
     brand = Brand((await workspaces.get(visit.services.database, workspace_id)).name)
