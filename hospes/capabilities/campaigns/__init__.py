@@ -1,6 +1,6 @@
 """Campaigns: one thing said to many guests, each at their own moment, and what came of it."""
 
-from hospes.capabilities.campaigns import audiences, links, rules
+from hospes.capabilities.campaigns import audiences, exports, links, reports, rules, touches
 from hospes.capabilities.campaigns.audiences import EVERYONE, Audience
 from hospes.capabilities.campaigns.authoring import Author
 from hospes.capabilities.campaigns.content import Button, Content
@@ -17,6 +17,8 @@ from hospes.capabilities.campaigns.plans import (
     pause,
     resume,
 )
+from hospes.capabilities.campaigns.rehearsing import Rehearsal, rehearse
+from hospes.capabilities.campaigns.singles import Sending, send_one
 
 __all__ = [
     "EVERYONE",
@@ -28,14 +30,21 @@ __all__ = [
     "Content",
     "Launches",
     "Plan",
+    "Rehearsal",
+    "Sending",
     "audiences",
     "broadcast",
     "cancel",
+    "exports",
     "get",
     "links",
     "list_after",
     "list_between",
     "pause",
+    "rehearse",
+    "reports",
     "resume",
     "rules",
+    "send_one",
+    "touches",
 ]

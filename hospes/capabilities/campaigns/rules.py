@@ -16,7 +16,7 @@ class Cap(msgspec.Struct, frozen=True):
     days: int
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
+class Rules(msgspec.Struct, frozen=True):
     """Quiet hours are on each guest's own clock, and may go over midnight; None is no such rule."""
 
     quiet_from: time | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hospes.doors.pages import portal, unsubscribing, wallet
+from hospes.doors.pages import portal, preferences, tracking_links, unsubscribing, wallet
 from hospes.doors.pages.staff import apps, consent, home, signing_in
 from hospes.doors.pages.visits import Route
 
@@ -18,6 +18,9 @@ GUESTS: Sequence[Route] = [
     Route("/w/{token}/google", wallet.save_to_google),
     Route("/w/{token}/rewards/{reward_id}", wallet.show_reward),
     Route("/u/{token}", unsubscribing.show),
+    Route("/u/{token}/preferences", preferences.show),
+    Route("/u/o/{token}", tracking_links.show_pixel, _READ),
+    Route("/u/c/{token}", tracking_links.follow, _READ),
 ]
 STAFF: Sequence[Route] = [
     Route("/staff", home.show, _READ),

@@ -1,18 +1,14 @@
 """`/u/{token}`: a guest takes back, or gives again, the consent to marketing. RFC 8058."""
 
-from hospes.base.errors import NotFound
-from hospes.base.secrets import Unreadable
-from hospes.capabilities import guests, messaging, workspaces
+from hospes.capabilities import campaigns, guests, workspaces
+from hospes.doors.pages import preferences
 from hospes.doors.pages.languages import LANGUAGES
 from hospes.doors.pages.visits import Brand, Page, Visit
 
 
 async def show(visit: Visit) -> Page:
     """The question, and after the answer what it led to. A mail program's one click is a POST."""
-    try:
-        link = messaging.unsubscribed(visit.services.vault, visit.path["token"])
-    except Unreadable:
-        raise NotFound from None
+    link = preferences.read(visit)
     workspace_id, guest_id = link.workspace_id, link.guest_id
     reader = await visit.reader(workspace_id)
     guest = await guests.get(reader, guest_id)
@@ -23,6 +19,8 @@ async def show(visit: Visit) -> Page:
         async with visit.begin(workspace_id) as tx:
             changes = guests.Changes(marketing_consent=is_wanted)
             await guests.update(tx, guest_id, changes, evidence="unsubscribe link")
+            if link.message_id is not None and not is_wanted:
+                await campaigns.touches.unsubscribed(tx, link.message_id)
         key = "subscribed" if is_wanted else "unsubscribed"
     facts = {
         "key": key,
