@@ -15,6 +15,8 @@ from hospes.house import House
 
 BASE = "/api/v1/external/v1"
 ACTOR = Actor("test", "Test")
+# What the fixture `vault` is made of, as the command line is given it.
+SECRET_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 
 class Answer:

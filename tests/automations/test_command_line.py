@@ -13,7 +13,7 @@ def hospes(stays: Stays, settings: Settings, *arguments: object) -> "subprocess.
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOSPES_DATABASE_URL": stays.home.dsn,
-        "HOSPES_SECRET_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        "HOSPES_SECRET_KEY": SECRET_KEY,
         "HOSPES_DATA_DIR": str(settings.data_dir),
     }
     told = [*COMMAND, "locks", *(str(argument) for argument in arguments)]

@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from browsing import ARGUMENTS, CHROMIUM, NewPage, Serve
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
+
+# What is waited for comes when the machine has time for it.
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="session")

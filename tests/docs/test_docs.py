@@ -16,7 +16,7 @@ from hospes.capabilities.webhooks.signing import contract_signature
 from hospes.cli import demo
 from hospes.cli.app import app
 from hospes.doors.guest_api.speech import STATUSES
-from tests.living import Api, Home
+from tests.living import SECRET_KEY, Api, Home
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -91,7 +91,7 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "block"), CURLS, ids=[f"{name}-{place}" for place, (name, _) in enumerate(CURLS)])
 async def test_every_call_in_the_documentation_works_on_the_demo(home: Home, name: str, block: str) -> None:
-    credentials = await demo.fill(home.server, "A" * 43 + "=")
+    credentials = await demo.fill(home.server, SECRET_KEY)
     api = Api(home, credentials.workspace_id, credentials.api_key, 1, 1)
     words = shlex.split(block)
     url = next(word for word in words if word.startswith("$HOSPES_URL")).removeprefix("$HOSPES_URL")

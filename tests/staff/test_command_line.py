@@ -9,7 +9,7 @@ import pytest
 from hospes.base.secrets import Vault
 from hospes.base.settings import Settings
 from tests.live import COMMAND
-from tests.living import Api, Home
+from tests.living import SECRET_KEY, Api, Home
 from tests.oauth.acting import Browser, new_app, new_person
 
 
@@ -18,7 +18,7 @@ class Commands:
         self._environment = {
             "PATH": "/usr/bin:/bin",
             "HOSPES_DATABASE_URL": home.dsn,
-            "HOSPES_SECRET_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            "HOSPES_SECRET_KEY": SECRET_KEY,
             "HOSPES_DATA_DIR": str(settings.data_dir),
         }
 
