@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 
-from hospes.base.db import Reader, Tx, encode_json, sql
+from hospes.base.db import Reader, Tx, columns, encode_json, sql
 from hospes.base.errors import Conflict, NotFound
 from hospes.capabilities import events
 from hospes.capabilities.guests import counts, folding, marks
+from hospes.capabilities.guests.channels import CHANNELS, Answers
 from hospes.capabilities.guests.happenings import GuestMerged, GuestUnmerged
-from hospes.capabilities.guests.profile import Guest, flag_steps, get, lock
+from hospes.capabilities.guests.profile import Guest, consents, flag_steps, get, lock
 
 _FIELDS = ("name", "email", "phone", "is_vip")
 
@@ -71,7 +72,8 @@ POINT = sql("UPDATE guests SET merged_into = $3, updated_at = $4 WHERE workspace
 SHOW = sql("""
     UPDATE guests
        SET name = $3, email = $4, phone = $5, is_vip = $6, marketing_consent = $7, attributes = $8,
-           search_text = $9, absorbed = absorbed + $10, updated_at = $11
+           search_text = $9, absorbed = absorbed + $10, updated_at = $11,
+           email_consent = $12, sms_consent = $13, push_consent = $14, whatsapp_consent = $15
      WHERE workspace_id = $1 AND id = $2
 """)
 BRING = sql("""
@@ -81,8 +83,8 @@ BRING = sql("""
           FROM unnest($7::text[], $8::text[]) AS fact (field, value)
     )
     INSERT INTO consents (workspace_id, guest_id, channel, is_granted, door, evidence, position, merge_id, recorded_at)
-    SELECT $1, $2, 'marketing', $10, $3, $4, $5, $9, $6
-     WHERE $10::boolean IS NOT NULL
+    SELECT $1, $2, channel, is_granted, $3, $4, $5, $9, $6
+      FROM unnest($10::text[], $11::boolean[]) AS answer (channel, is_granted)
 """)
 SHARE_TAGS = sql("""
     INSERT INTO guest_tags (workspace_id, guest_id, tag_id, door, merge_id, added_at)
@@ -103,8 +105,7 @@ async def merge(tx: Tx, kept_id: int, merged_id: int, *, evidence: str) -> int:
     """
     kept, merged = await _locked_pair(tx, kept_id, merged_id)
     merge_id = int(await tx.value(MERGE, kept.id, merged.id, evidence, tx.actor.door, tx.now))
-    consent = await _joint_consent(tx, kept, merged)
-    after = _joined(kept, merged, consent=consent)
+    after = _joined(kept, merged)
     await tx.run(POINT, merged.id, kept.id, tx.now)
     await _show(tx, after, absorbed=1)
     recorded = await events.record(
@@ -121,7 +122,7 @@ async def merge(tx: Tx, kept_id: int, merged_id: int, *, evidence: str) -> int:
         list(facts),
         [encode_json(value) for value in facts.values()],
         merge_id,
-        consent if consent != kept.marketing_consent else None,
+        *columns(after.answers.since(kept.answers), 2),
     )
     shared = await tx.column(SHARE_TAGS, merged.id, kept.id, tx.actor.door, merge_id, tx.now)
     hidden = await tx.column(TAGS, merged.id)
@@ -155,13 +156,18 @@ NEWEST_FACTS = sql("""
 WITHDRAW_TAGS = sql("""
     DELETE FROM guest_tags WHERE workspace_id = $1 AND guest_id = $2 AND merge_id = $3 RETURNING tag_id
 """)
-NEWEST_CONSENT = sql("""
-    SELECT is_granted
-      FROM consents
-     WHERE workspace_id = $1 AND guest_id = $2 AND channel = 'marketing' AND merge_id IS DISTINCT FROM $3
-     ORDER BY id DESC
-     LIMIT 1
+NEWEST_CONSENTS = sql("""
+    SELECT DISTINCT ON (asked) asked AS channel, is_granted
+      FROM unnest($4::text[]) AS asked
+      JOIN consents c ON c.workspace_id = $1 AND c.guest_id = $2 AND c.channel IN (asked, 'marketing')
+                     AND c.merge_id IS DISTINCT FROM $3
+     ORDER BY asked, c.id DESC
 """)
+
+
+class _Consent(msgspec.Struct, frozen=True):
+    channel: str
+    is_granted: bool
 
 
 class _Fact(msgspec.Struct, frozen=True):
@@ -184,8 +190,9 @@ async def unmerge(tx: Tx, merge_id: int) -> None:
     kept = await lock(tx, kept.id)
     fields = await tx.column(WITHDRAW_FACTS, kept.id, merge_id)
     newest = {fact.field: fact.value for fact in await tx.all(_Fact, NEWEST_FACTS, kept.id, fields)}
-    consent = bool(await tx.value(NEWEST_CONSENT, kept.id, merge_id))
-    after = _restored(kept, fields, newest, consent=consent)
+    given = await tx.all(_Consent, NEWEST_CONSENTS, kept.id, merge_id, list(CHANNELS))
+    answers = Answers(**{one.channel: one.is_granted for one in given})
+    after = _restored(kept, fields, newest, answers)
     await tx.run(POINT, row.merged_guest_id, None, tx.now)
     await _show(tx, after, absorbed=-1)
     recorded = await events.record(
@@ -194,8 +201,8 @@ async def unmerge(tx: Tx, merge_id: int) -> None:
         location_id=kept.location_id,
     )
     evidence = f"merge {merge_id} undone"
-    changed = consent if consent != kept.marketing_consent else None
-    await tx.run(BRING, kept.id, tx.actor.door, evidence, recorded.position, tx.now, [], [], None, changed)
+    changed = columns(answers.since(kept.answers), 2)
+    await tx.run(BRING, kept.id, tx.actor.door, evidence, recorded.position, tx.now, [], [], None, *changed)
     taken = await tx.column(WITHDRAW_TAGS, kept.id, merge_id)
     merged = await get(tx, row.merged_guest_id)
     shown = await tx.column(TAGS, merged.id)
@@ -213,20 +220,15 @@ async def _locked_pair(tx: Tx, kept_id: int, merged_id: int) -> tuple[Guest, Gue
     return locked[kept.id], locked[merged.id]
 
 
-async def _joint_consent(tx: Tx, kept: Guest, merged: Guest) -> bool:
-    answers = [await tx.value(NEWEST_CONSENT, guest.id, None) for guest in (kept, merged)]
-    given = [answer for answer in answers if answer is not None]
-    return bool(given) and all(given)
-
-
-def _joined(kept: Guest, merged: Guest, *, consent: bool) -> Guest:
+def _joined(kept: Guest, merged: Guest) -> Guest:
+    answers = kept.answers.joined(merged.answers)
     return msgspec.structs.replace(
         kept,
         name=kept.name or merged.name,
         email=kept.email or merged.email,
         phone=kept.phone or merged.phone,
         is_vip=kept.is_vip or merged.is_vip,
-        marketing_consent=consent,
+        **consents(answers),
         attributes=merged.attributes | kept.attributes,
     )
 
@@ -237,7 +239,7 @@ def _differences(before: Guest, after: Guest) -> dict[str, Any]:
     return facts | {f"attributes.{name}": value for name, value in new.items()}
 
 
-def _restored(kept: Guest, fields: list[str], newest: dict[str, Any], *, consent: bool) -> Guest:
+def _restored(kept: Guest, fields: list[str], newest: dict[str, Any], answers: Answers) -> Guest:
     plain = {field: newest.get(field) for field in fields if field in ("name", "email", "phone")}
     if "is_vip" in fields:
         plain["is_vip"] = bool(newest.get("is_vip"))
@@ -247,7 +249,7 @@ def _restored(kept: Guest, fields: list[str], newest: dict[str, Any], *, consent
             name, value = field.removeprefix("attributes."), newest.get(field)
             attributes.pop(name, None)
             attributes |= {name: value} if value is not None else {}
-    return msgspec.structs.replace(kept, **plain, attributes=attributes, marketing_consent=consent)
+    return msgspec.structs.replace(kept, **plain, attributes=attributes, **consents(answers))
 
 
 async def _show(tx: Tx, guest: Guest, *, absorbed: int) -> None:
@@ -263,6 +265,7 @@ async def _show(tx: Tx, guest: Guest, *, absorbed: int) -> None:
         folding.search_text(guest.name, guest.email, guest.phone),
         absorbed,
         tx.now,
+        *guest.answers.columns,
     )
 
 

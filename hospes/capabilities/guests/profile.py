@@ -9,7 +9,8 @@ from hospes.base.db import Reader, Tx, Violation, encode_json, sql
 from hospes.base.errors import Duplicate, Invalid, NotFound
 from hospes.capabilities import events
 from hospes.capabilities.guests import counts, folding, tags
-from hospes.capabilities.guests.attributes import checked_attributes
+from hospes.capabilities.guests.attributes import checked_attributes, few_enough
+from hospes.capabilities.guests.channels import CHANNELS, Answers
 from hospes.capabilities.guests.happenings import GuestCreated, GuestUpdated
 
 UNSET = msgspec.UNSET
@@ -32,10 +33,22 @@ class Guest(msgspec.Struct, frozen=True):
     updated_at: datetime
     merged_into: int | None
     absorbed: int
+    email_consent: bool | None
+    sms_consent: bool | None
+    push_consent: bool | None
+    whatsapp_consent: bool | None
+
+    @property
+    def answers(self) -> Answers:
+        return Answers(self.email_consent, self.sms_consent, self.push_consent, self.whatsapp_consent)
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a guest to be; at least one of name, email and phone."""
+    """What is known of a guest to be; at least one of name, email, phone and identifiers.
+
+    `identifiers` are of other kinds, such as ('user_id', 'u-77'). `consents` are answers by channel.
+    An address in `shared` is somebody else's too, and does not identify this guest.
+    """
 
     location_id: int | None = None
     portal_id: int | None = None
@@ -46,10 +59,18 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     is_vip: bool = False
     tags: tuple[str, ...] = ()
     attributes: dict[str, Any] = {}
+    # Whether an attribute may be a list or an object, and named freely.
+    is_rich: bool = False
+    identifiers: tuple[tuple[str, str], ...] = ()
+    consents: dict[str, bool] = {}
+    shared: frozenset[str] = frozenset()
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What shall change; what is UNSET stays. None clears a name, email or phone; an attribute set to None goes."""
+    """What shall change; what is UNSET stays. None clears a name, email or phone; an attribute set to None goes.
+
+    `identifiers` are added; `consents` and `shared` as in `Profile`.
+    """
 
     name: str | None | msgspec.UnsetType = UNSET
     email: str | None | msgspec.UnsetType = UNSET
@@ -58,6 +79,11 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     is_vip: bool | msgspec.UnsetType = UNSET
     tags: tuple[str, ...] | msgspec.UnsetType = UNSET
     attributes: dict[str, Any] | msgspec.UnsetType = UNSET
+    # Whether an attribute may be a list or an object, and named freely.
+    is_rich: bool = False
+    identifiers: tuple[tuple[str, str], ...] = ()
+    consents: dict[str, bool] = {}
+    shared: frozenset[str] = frozenset()
 
 
 COLUMNS = """
@@ -67,7 +93,8 @@ COLUMNS = """
                    JOIN tags t ON t.workspace_id = gt.workspace_id AND t.id = gt.tag_id
                   WHERE gt.workspace_id = $1 AND gt.guest_id = g.id
                   ORDER BY t.slug) AS tags,
-           g.attributes, g.first_seen_at, g.last_seen_at, g.created_at, g.updated_at, g.merged_into, g.absorbed
+           g.attributes, g.first_seen_at, g.last_seen_at, g.created_at, g.updated_at, g.merged_into, g.absorbed,
+           g.email_consent, g.sms_consent, g.push_consent, g.whatsapp_consent
 """
 
 GET = sql(f"""
@@ -111,8 +138,10 @@ CREATE = sql("""
          LIMIT 1
     ), born AS (
         INSERT INTO guests (workspace_id, id, name, email, phone, is_vip, marketing_consent, attributes, location_id,
-                            portal_id, search_text, first_seen_at, last_seen_at, created_at, updated_at)
-        SELECT $1, coalesce($14, nextval('guests_id_seq')), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $13, $13
+                            portal_id, search_text, first_seen_at, last_seen_at, created_at, updated_at,
+                            email_consent, sms_consent, push_consent, whatsapp_consent)
+        SELECT $1, coalesce($14, nextval('guests_id_seq')), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $13, $13,
+               $15, $16, $17, $18
          WHERE NOT EXISTS (SELECT FROM taken)
         RETURNING id
     )
@@ -138,12 +167,13 @@ async def create(
     Raises Duplicate with the id of the guest that has the email or phone, NotFound for the location
     or portal, Invalid for a value or tag; nothing is written then. Guest API 8.2.
     """
-    if not (profile.name or profile.email or profile.phone):
+    if not (profile.name or profile.email or profile.phone or profile.identifiers):
         raise Invalid("Give a name, an email address or a phone number.", field="name")
     email = folding.email(profile.email) if profile.email else None
     phone = folding.phone(profile.phone) if profile.phone else None
-    attributes = checked_attributes(profile.attributes)
-    known = _identifiers(email, phone)
+    attributes = checked_attributes(profile.attributes, is_rich=profile.is_rich)
+    known = [*_identifiers(email, phone, shared=profile.shared), *profile.identifiers]
+    answers = Answers.everywhere(profile.marketing_consent).answered(profile.consents)
     try:
         row = await tx.find(
             _Born,
@@ -154,13 +184,14 @@ async def create(
             email,
             phone,
             profile.is_vip,
-            bool(profile.marketing_consent),
+            answers.is_any,
             attributes,
             profile.location_id,
             profile.portal_id,
             folding.search_text(profile.name, email, phone),
             tx.now,
             guest_id,
+            *answers.columns,
         )
     except Violation as violation:
         raise _missing_place(violation) from None
@@ -176,7 +207,7 @@ async def create(
     facts |= {f"attributes.{name}": value for name, value in attributes.items()}
     groups = [counts.ALL]
     groups += counts.flagged(counts.VIP, profile.location_id) if profile.is_vip else []
-    groups += counts.flagged(counts.OPT_IN, profile.location_id) if profile.marketing_consent else []
+    groups += counts.flagged(counts.OPT_IN, profile.location_id) if answers.is_any else []
     if profile.location_id is not None:
         groups.append(counts.at_location(profile.location_id))
     await state(
@@ -185,7 +216,7 @@ async def create(
         recorded.position,
         identifiers=known,
         facts=facts,
-        consent=profile.marketing_consent,
+        answers=answers.since(Answers()),
         counted=dict.fromkeys(groups, 1),
         evidence=evidence,
         words=words,
@@ -210,12 +241,12 @@ STATE = sql("""
           FROM unnest($9::text[], $10::text[]) AS fact (field, value)
     ), agreed AS (
         INSERT INTO consents (workspace_id, guest_id, channel, is_granted, words, door, evidence, position, recorded_at)
-        SELECT $1, $2, 'marketing', $11, $14, $3, $4, $5, $6
-         WHERE $11::boolean IS NOT NULL
+        SELECT $1, $2, channel, is_granted, $15, $3, $4, $5, $6
+          FROM unnest($11::text[], $12::boolean[]) AS answer (channel, is_granted)
     ), counted AS (
         INSERT INTO counters AS c (workspace_id, name, slot, value)
         SELECT $1, name, pg_backend_pid() % 32, step
-          FROM unnest($12::text[], $13::bigint[]) AS change (name, step)
+          FROM unnest($13::text[], $14::bigint[]) AS change (name, step)
          ORDER BY name
             ON CONFLICT (workspace_id, name, slot) DO UPDATE SET value = c.value + excluded.value
     )
@@ -230,12 +261,12 @@ async def state(
     *,
     identifiers: list[tuple[str, str]],
     facts: dict[str, Any],
-    consent: bool | None,
+    answers: list[tuple[str, bool]],
     counted: dict[str, int],
     evidence: str,
     words: str | None = None,
 ) -> None:
-    """Write identifiers, facts, a consent in these words and counts of one event. Raises Duplicate."""
+    """Write identifiers, facts, consents in these words and counts of one event. Raises Duplicate."""
     written = await tx.value(
         STATE,
         guest_id,
@@ -247,7 +278,8 @@ async def state(
         [value for _, value in identifiers],
         list(facts),
         [encode_json(value) for value in facts.values()],
-        consent,
+        [channel for channel, _ in answers],
+        [is_granted for _, is_granted in answers],
         list(counted),
         list(counted.values()),
         words,
@@ -310,7 +342,8 @@ async def seen(tx: Tx, guest_id: int) -> None:
 UPDATE = sql("""
     UPDATE guests
        SET name = $3, email = $4, phone = $5, is_vip = $6, marketing_consent = $7, attributes = $8,
-           search_text = $9, updated_at = $10
+           search_text = $9, updated_at = $10,
+           email_consent = $11, sms_consent = $12, push_consent = $13, whatsapp_consent = $14
      WHERE workspace_id = $1 AND id = $2
 """)
 
@@ -324,7 +357,7 @@ async def update(tx: Tx, guest_id: int, changes: Changes, *, evidence: str, word
     """
     before = await lock(tx, guest_id)
     after = _changed(before, changes)
-    if not (after.name or after.email or after.phone):
+    if not (after.name or after.email or after.phone) and (before.name or before.email or before.phone):
         raise Invalid("A guest keeps at least a name, an email address or a phone number.", field="name")
     new_tags = tuple(dict.fromkeys(changes.tags)) if changes.tags is not UNSET else tuple(before.tags)
     differing = [
@@ -332,19 +365,33 @@ async def update(tx: Tx, guest_id: int, changes: Changes, *, evidence: str, word
         for field in ("name", "email", "phone", "is_vip", "marketing_consent", "attributes")
         if getattr(before, field) != getattr(after, field)
     ]
+    new_identifiers = await _unknown(tx, changes.identifiers)
+    is_answered = before.answers != after.answers
     retagged = set(new_tags) != set(before.tags)
     if retagged:
         await tags.known(tx, new_tags)
-    if not differing and not retagged:
+    if not (differing or retagged or is_answered or new_identifiers):
         return before
     await _write(tx, before, after)
-    recorded = await events.record(
-        tx,
-        GuestUpdated(guest_id=before.id, changed=differing + ["tags"] * retagged),
-        location_id=before.location_id,
+    told = (
+        differing
+        + ["consents"] * (is_answered and "marketing_consent" not in differing)
+        + ["identifiers"] * bool(new_identifiers)
+        + ["tags"] * retagged
     )
-    if differing:
-        await _restate(tx, before, after, differing, position=recorded.position, evidence=evidence, words=words)
+    recorded = await events.record(tx, GuestUpdated(guest_id=before.id, changed=told), location_id=before.location_id)
+    if differing or is_answered or new_identifiers:
+        await _restate(
+            tx,
+            before,
+            after,
+            differing,
+            position=recorded.position,
+            identifiers=new_identifiers,
+            shared=changes.shared,
+            evidence=evidence,
+            words=words,
+        )
     if retagged:
         await tags.replace(tx, before.id, new_tags, location_id=before.location_id)
     return await get(tx, before.id)
@@ -352,18 +399,31 @@ async def update(tx: Tx, guest_id: int, changes: Changes, *, evidence: str, word
 
 def _changed(before: Guest, changes: Changes) -> Guest:
     new: dict[str, Any] = {
-        field: value
-        for field in ("name", "is_vip", "marketing_consent")
-        if (value := getattr(changes, field)) is not UNSET
+        field: value for field in ("name", "is_vip") if (value := getattr(changes, field)) is not UNSET
     }
     if changes.email is not UNSET:
         new["email"] = folding.email(changes.email) if changes.email else None
     if changes.phone is not UNSET:
         new["phone"] = folding.phone(changes.phone) if changes.phone else None
     if changes.attributes is not UNSET:
-        merged = before.attributes | checked_attributes(changes.attributes, before=before.attributes)
-        new["attributes"] = checked_attributes({name: value for name, value in merged.items() if value is not None})
-    return msgspec.structs.replace(before, **new)
+        given = checked_attributes(changes.attributes, before=before.attributes, is_rich=changes.is_rich)
+        merged = before.attributes | given
+        new["attributes"] = few_enough({name: value for name, value in merged.items() if value is not None})
+    return msgspec.structs.replace(before, **new, **consents(_answered(before, changes)))
+
+
+def _answered(before: Guest, changes: Changes) -> Answers:
+    """What was told already is no answer: who sends a whole record back has not asked anybody anew."""
+    answers = before.answers
+    if changes.marketing_consent is not UNSET and changes.marketing_consent != before.marketing_consent:
+        answers = Answers.everywhere(changes.marketing_consent)
+    return answers.answered(changes.consents)
+
+
+def consents(answers: Answers) -> dict[str, Any]:
+    """These answers, as fields of a guest."""
+    by_channel = zip(CHANNELS, answers.columns, strict=True)
+    return {"marketing_consent": answers.is_any, **{f"{channel}_consent": answer for channel, answer in by_channel}}
 
 
 async def _write(tx: Tx, before: Guest, after: Guest) -> None:
@@ -378,6 +438,7 @@ async def _write(tx: Tx, before: Guest, after: Guest) -> None:
         after.attributes,
         folding.search_text(after.name, after.email, after.phone),
         tx.now,
+        *after.answers.columns,
     )
 
 
@@ -395,10 +456,12 @@ async def _restate(
     differing: list[str],
     *,
     position: int,
+    identifiers: list[tuple[str, str]],
+    shared: frozenset[str],
     evidence: str,
     words: str | None = None,
 ) -> None:
-    had, has = _identifiers(before.email, before.phone), _identifiers(after.email, after.phone)
+    had, has = _identifiers(before.email, before.phone), _identifiers(after.email, after.phone, shared=shared)
     gone = [identifier for identifier in had if identifier not in has]
     if gone:
         await tx.run(FORGET, before.id, [kind for kind, _ in gone], [value for _, value in gone])
@@ -410,9 +473,9 @@ async def _restate(
         tx,
         before.id,
         position,
-        identifiers=[identifier for identifier in has if identifier not in had],
+        identifiers=[*(identifier for identifier in has if identifier not in had), *identifiers],
         facts=facts,
-        consent=after.marketing_consent if "marketing_consent" in differing else None,
+        answers=after.answers.since(before.answers),
         counted=flag_steps(before, after),
         evidence=evidence,
         words=words,
@@ -428,9 +491,26 @@ def flag_steps(before: Guest, after: Guest) -> dict[str, int]:
     return {name: step for flag, step in steps if step for name in counts.flagged(flag, before.location_id)}
 
 
-def _identifiers(email: str | None, phone: str | None) -> list[tuple[str, str]]:
-    found = [("email", folding.email_identity(email))] if email else []
-    return found + ([("phone", folding.phone_identity(phone))] if phone else [])
+async def _unknown(tx: Tx, identifiers: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+    """Those that nobody has yet. Raises nothing: who has the others is for the caller to look at."""
+    if not identifiers:
+        return []
+    taken = await tx.column(TAKEN, [kind for kind, _ in identifiers], [value for _, value in identifiers])
+    return [identifier for place, identifier in enumerate(identifiers, start=1) if place not in taken]
+
+
+TAKEN = sql("""
+    SELECT given.place
+      FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS given (kind, value, place)
+      JOIN guest_identifiers i ON i.workspace_id = $1 AND i.kind = given.kind AND i.value = given.value
+""")
+
+
+def _identifiers(
+    email: str | None, phone: str | None, *, shared: frozenset[str] = frozenset()
+) -> list[tuple[str, str]]:
+    found = [("email", folding.email_identity(email))] if email and "email" not in shared else []
+    return found + ([("phone", folding.phone_identity(phone))] if phone and "phone" not in shared else [])
 
 
 def _missing_place(violation: Violation) -> Exception:
