@@ -33,6 +33,7 @@ from hospes.capabilities import (
     messaging,
     missions,
     oauth,
+    segments,
     staff,
     wallet,
     webhooks,
@@ -41,12 +42,14 @@ from hospes.capabilities import (
 )
 from hospes.doors import (
     dev_outbox,
+    exports,
     guest_api,
     ical,
     mail_hook,
     pages,
     passes,
     property_api,
+    push,
     radius,
     sms_hook,
     workspace_api,
@@ -61,6 +64,7 @@ from hospes.providers import (
     message_folder,
     pass_certificate,
     ways_out,
+    web_push,
 )
 from hospes.providers.destinations import Destinations
 from hospes.providers.outbound import Outbound
@@ -82,6 +86,7 @@ REACTIONS = (
     missions.turnover.follow,
     automations.follow,
     bookings.fan_out,
+    segments.note,
 )
 
 
@@ -94,6 +99,7 @@ class Means(msgspec.Struct, frozen=True):
 
     outbound: Outbound
     pusher: wallet.Pusher
+    carriers: Mapping[str, messaging.Carrier]
     name: str
 
 
@@ -127,6 +133,7 @@ class House:
         self.database: db.Database
         self.keyrings: tuple[access.Keyring[Any], ...]
         self.meter: access.metering.Meter
+        self.push_key: str
         self.signals: Signals
         self.worker: Worker | None = None
 
@@ -149,6 +156,25 @@ class House:
         """Where text messages come back to."""
         return messaging.SmsDesk(self.database, self.vault, self.clock, instant=self.instant)
 
+    @asynccontextmanager
+    async def _carriers(self, outbound: Outbound) -> AsyncIterator[Mapping[str, messaging.Carrier]]:
+        if self.settings.is_outbox_held:
+            yield {}
+            return
+
+        def pushing(services: Mapping[str, messaging.pushes.PushService]) -> messaging.Carrier:
+            url = self.settings.public_url
+            return messaging.pushes.Pushes(self.database, self.vault, services, instant=self.instant, public_url=url)
+
+        key = await self._vapid_key()
+        async with ways_out.opened(
+            self.settings, outbound, self.clock, desk=self.sms_desk(), vapid=key, pushing=pushing
+        ) as carriers:
+            yield carriers
+
+    async def _vapid_key(self) -> web_push.VapidKey:
+        return ways_out.vapid_key(self.settings, await messaging.vapid.private_key(self.database, self.vault))
+
     async def instant(self, workspace_id: int) -> datetime:
         """A workspace's present. Whether it is a sandbox never changes, so that is asked once."""
         if workspace_id in self._real:
@@ -168,6 +194,7 @@ class House:
         apps = access.Keyring(self.database, oauth.callers.find)
         self.keyrings = (keys, tokens, apps)
         self.meter = access.metering.Meter(self.database, self.clock)
+        self.push_key = (await self._vapid_key()).public
         self.signals = Signals(self.dsn, self.clock, on_change=lambda _: self._forget_keys(), on_gap=self._forget_keys)
         keys.signals = tokens.signals = apps.signals = self.signals
         proxies = access.addresses.Proxies(self.settings.trusted_proxies)
@@ -199,8 +226,12 @@ class House:
         """The worker, ready to run."""
         await self.open(is_patient=False)
         certificate = pass_certificate.opened(self.settings)
-        async with Outbound(self.destinations, self.clock) as outbound, apns.opened(certificate, None) as pusher:
-            means = Means(outbound, pusher, self.settings.worker_name or ids.token("worker-", 16))
+        async with (
+            Outbound(self.destinations, self.clock) as outbound,
+            apns.opened(certificate, None) as pusher,
+            self._carriers(outbound) as carriers,
+        ):
+            means = Means(outbound, pusher, carriers, self.settings.worker_name or ids.token("worker-", 16))
             jobs = {job: make(self, means) for job, make in JOBS.items() if not self.settings.is_outbox_held}
             worker = self.worker = Worker(jobs, self._chores(jobs), self.clock)
             for job in jobs.values():
@@ -307,6 +338,7 @@ class House:
             Route("/hooks/mail/{token}", mail_hook.MailHook(self.database, self.vault, self.instant)),
             Route("/hooks/sms/{token}", sms_hook.SmsHook(self.sms_desk(), self.vault)),
             Route("/ical/{token}.ics", ical.Ical(self.database, self.clock, self.vault, self.instant)),
+            Route("/exports/{token}", exports.Exports(self.database, self.vault, self.instant)),
             Route("/radius/v1/{step:str}", radius.Radius(self.database, self.keyrings[1], self.instant)),
         ]
         if self.settings.dev_outbox:
@@ -351,6 +383,16 @@ class House:
             logo=icons.logo(660),
         )
         routes.append(Mount("/passes", serves_passes))
+        pushes = push.Push(
+            self.database,
+            self.clock,
+            self.vault,
+            instant=self.instant,
+            windows=self.windows,
+            proxies=proxies,
+            worker=assets,
+        )
+        routes.append(Mount("/push", pushes))
         rules = oauth.Rules(f"{self.settings.public_url}/public-api", f"{self.settings.public_url}/public/v1")
         limit = self.settings.oauth_rate_limit
         of_pages = pages.Services(
@@ -362,7 +404,7 @@ class House:
             self.windows,
             proxies,
             self.settings.public_url,
-            {**makers, "rules": rules, "limit": limit},
+            {**makers, "rules": rules, "limit": limit, "push_key": self.push_key},
         )
         guest_pages = pages.Pages(of_pages, pages.GUESTS)
         staff_pages = pages.Pages(of_pages, pages.STAFF, name="staff", language="en")
@@ -431,7 +473,7 @@ def _mailroom(house: House, means: Means) -> Job:
         house.database,
         house.vault,
         house.clock,
-        ways_out.carriers(house.settings, means.outbound, house.clock),
+        means.carriers,
         instant=house.instant,
         name=means.name,
         public_url=house.settings.public_url,
@@ -465,6 +507,10 @@ def _concierge(house: House, means: Means) -> Job:
     )
 
 
+def _keeper(house: House, _means: Means) -> Job:
+    return segments.Keeper(house.database, house.clock, instant=house.instant)
+
+
 # What is done after COMMIT, by name.
 JOBS: Mapping[str, Callable[[House, Means], Job]] = {
     webhooks.JOB: _courier,
@@ -473,6 +519,7 @@ JOBS: Mapping[str, Callable[[House, Means], Job]] = {
     wallet.PASS_JOB: _pass_pushes,
     calendars.JOB: _calendar_polls,
     automations.JOB: _concierge,
+    segments.JOB: _keeper,
 }
 
 

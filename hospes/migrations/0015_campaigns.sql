@@ -80,6 +80,16 @@ CREATE TABLE campaign_settings (
     )
 );
 
+-- Links to exports that were used: each gives its table once. Gone when the link has ended.
+CREATE TABLE campaign_exports (
+    workspace_id bigint NOT NULL,
+    number       text NOT NULL,
+    campaign_id  bigint NOT NULL,
+    used_at      timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    PRIMARY KEY (workspace_id, number)
+);
+
 -- The messages of a campaign hold no text: it is written when they are sent.
 ALTER TABLE messages
     ADD COLUMN campaign_id       bigint,

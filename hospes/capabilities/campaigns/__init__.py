@@ -7,10 +7,12 @@ from hospes.capabilities.campaigns.content import Button, Content
 from hospes.capabilities.campaigns.launching import Launches
 from hospes.capabilities.campaigns.plans import (
     JOB,
+    STATES,
     Campaign,
     Plan,
     broadcast,
     cancel,
+    count,
     get,
     list_after,
     list_between,
@@ -23,6 +25,7 @@ from hospes.capabilities.campaigns.singles import Sending, send_one
 __all__ = [
     "EVERYONE",
     "JOB",
+    "STATES",
     "Audience",
     "Author",
     "Button",
@@ -35,6 +38,7 @@ __all__ = [
     "audiences",
     "broadcast",
     "cancel",
+    "count",
     "exports",
     "get",
     "links",

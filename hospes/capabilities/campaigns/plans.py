@@ -8,7 +8,7 @@ import msgspec
 
 from hospes.base.db import Reader, Tx, sql
 from hospes.base.errors import Conflict, Invalid, NotFound
-from hospes.capabilities.campaigns import audiences, content, rules
+from hospes.capabilities.campaigns import audiences, content, rules, sources
 from hospes.capabilities.campaigns.audiences import Audience
 from hospes.capabilities.campaigns.content import Content
 from hospes.capabilities.messaging.templates import MARKETING, TRANSACTIONAL
@@ -160,6 +160,12 @@ async def broadcast(tx: Tx, plan: Plan) -> int:
 
 
 ZONE = sql("SELECT time_zone FROM workspaces WHERE id = $1", across="reads the workspace's own row")
+
+
+async def count(reader: Reader, plan: Plan) -> int:
+    """How many guests the audience holds now."""
+    audience = await audiences.checked(reader, plan.audience)
+    return await sources.count(reader, audience, plan.channel, plan.platform)
 
 
 async def _start(tx: Tx, plan: Plan) -> datetime:

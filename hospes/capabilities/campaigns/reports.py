@@ -3,8 +3,9 @@
 A figure is a condition on messages. The same text counts them and lists them, so the two agree.
 """
 
+from collections import Counter
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -14,6 +15,7 @@ from hospes.capabilities.campaigns import plans
 from hospes.capabilities.campaigns.judging import CAUSES
 
 WINDOW_DAYS = 7
+_LONGEST = timedelta(days=366)
 _UNITS = {"daily": "day", "weekly": "week", "monthly": "month", "annual": "year"}
 
 # A guest's ids: the message's own, the one it became, and those that became it.
@@ -261,3 +263,41 @@ async def series(reader: Reader, campaign_ids: list[int], *, every: str = "daily
     if every not in _UNITS:
         raise Invalid(f"A time series is one of {', '.join(_UNITS)}.", field="timeseries")
     return await reader.all(Bucket, SERIES, campaign_ids, _UNITS[every], zone)
+
+
+class OfChannel(msgspec.Struct, frozen=True):
+    """What all campaigns of a channel came to."""
+
+    channel: str
+    campaigns: int
+    figures: dict[str, int]
+
+
+IN_PERIOD = sql("""
+    SELECT id, channel
+      FROM campaigns
+     WHERE workspace_id = $1 AND NOT is_single AND starts_at >= $2 AND starts_at < $3
+     ORDER BY channel, id
+""")
+
+
+class _Named(msgspec.Struct, frozen=True):
+    id: int
+    channel: str
+
+
+async def by_channel(reader: Reader, since: datetime, before: datetime) -> list[OfChannel]:
+    """The figures of all campaigns that start in this time, at most a year of it, by channel. Raises Invalid."""
+    if not since <= before <= since + _LONGEST:
+        raise Invalid("The time ends after it begins, and within 366 days.", field="before")
+    found = await reader.all(_Named, IN_PERIOD, since, before)
+    counted = await figures(reader, [one.id for one in found])
+    totals: dict[str, Counter[str]] = {one.channel: Counter() for one in found}
+    for one in found:
+        totals[one.channel].update(msgspec.structs.asdict(counted[one.id]))
+    for total in totals.values():
+        del total["campaign_id"]
+    return [
+        OfChannel(channel, sum(one.channel == channel for one in found), dict(total))
+        for channel, total in totals.items()
+    ]

@@ -1,6 +1,6 @@
 """The Workspace API's table."""
 
-from hospes.doors.workspace_api import apps, loyalty, places, promotions, stays, templates, wifi
+from hospes.doors.workspace_api import apps, campaigns, loyalty, places, promotions, stays, templates, wifi
 
 BASE = "/api/workspace/v1"
 DOCS = BASE
@@ -12,5 +12,6 @@ ROUTES = [
     *promotions.ROUTES,
     *loyalty.ROUTES,
     *templates.ROUTES,
+    *campaigns.ROUTES,
     *apps.ROUTES,
 ]
