@@ -41,6 +41,14 @@ class Settings(BaseSettings):
     sms_url: str | None = None
     sms_token: SecretStr | None = None
     sms_sender: str = "Hospes"
+    smpp_url: SecretStr | None = None
+    vapid_subject: str | None = None
+    vapid_key_file: Path | None = None
+    fcm_key_file: Path | None = None
+    apns_key_file: Path | None = None
+    apns_key_id: str | None = None
+    apns_topic: str | None = None
+    apns_sandbox: bool = False
     nuki_token: SecretStr | None = None
     nuki_url: str = "https://api.nuki.io"
     apple_pass_cert_file: Path | None = None

@@ -16,9 +16,9 @@ from hospes.base.errors import Busy
 from hospes.base.secrets import Vault, same
 from hospes.capabilities.messaging import SmsDesk
 from hospes.capabilities.messaging.feedback import Told, Verdict
+from hospes.capabilities.messaging.sms_desk import HTTP
 from hospes.web.requests import Refusal, whole_body
 
-CARRIER = "http"
 _MOST_BYTES = 1024 * 1024
 _MOST_REPORTS = 1000
 # What providers call the parts of a report; the first name is ours.
@@ -75,7 +75,7 @@ class SmsHook:
             told = Told(reference, verdict, _part(report, _REASON))
             if reference or not provider_id:
                 return await self._desk.note(told)
-            return bool(await self._desk.note_by_id(CARRIER, provider_id, told))
+            return bool(await self._desk.note_by_id(HTTP, provider_id, told))
         text = _part(report, _TEXT)
         return await self._desk.came(_part(report, _FROM), text) if text else 0
 

@@ -1,5 +1,5 @@
 -- squawk-ignore-file require-concurrent-index-creation, constraint-missing-not-valid
--- (every table here is new and empty; the new column of the installation has no default)
+-- (every table here is new and empty; the new columns have no default)
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
 
@@ -36,6 +36,9 @@ CREATE TABLE provider_ids (
     PRIMARY KEY (carrier, provider_id)
 );
 CREATE INDEX provider_ids_age ON provider_ids (created_at);
+
+-- Of a push: when the guest put it away.
+ALTER TABLE messages ADD COLUMN dismissed_at timestamptz;
 
 -- The key that web pushes are signed with (RFC 8292), sealed; made once.
 ALTER TABLE installation ADD COLUMN vapid_key bytea;

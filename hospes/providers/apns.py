@@ -51,7 +51,7 @@ class Apns:
             request = self._client.build_request("POST", f"/3/device/{token}", headers=headers, content=b"{}")
             answer = await self._client.send(request, stream=True)
             try:
-                held = await _head(answer)
+                held = await head(answer)
             finally:
                 await answer.aclose()
         except httpx2.TimeoutException:
@@ -61,7 +61,8 @@ class Apns:
         return told(answer.status_code, held)
 
 
-async def _head(answer: httpx2.Response) -> bytes:
+async def head(answer: httpx2.Response) -> bytes:
+    """The start of an answer, at most 4 KiB."""
     held = b""
     async for part in answer.aiter_raw():
         held += part

@@ -2,15 +2,21 @@
 
 from contextlib import suppress
 from email import message_from_bytes, policy
+from email.message import EmailMessage
+from email.utils import format_datetime
 from pathlib import Path
 
 import msgspec
 import structlog
 
 from hospes.capabilities.messaging import Letter, Receipt
+from hospes.capabilities.messaging.pushes import Notification
+from hospes.capabilities.messaging.registrations import Target
 from hospes.providers.mail import MailWriter
 
 log = structlog.get_logger()
+
+_CHANNELS = {".eml": "email", ".sms": "sms", ".push": "push"}
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -57,6 +63,26 @@ class SmsFolder:
         return _check(self._folder)
 
 
+class PushFolder:
+    """A `PushService` for every platform that keeps each push as a file, with the links that a phone would open."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def push(self, target: Target, notification: Notification) -> Receipt:
+        """As `PushService.push`."""
+        links = [("Open", notification.url), ("Image", notification.details.image)]
+        links += [(button.title, button.url) for button in notification.buttons]
+        lines = [notification.body, "", *(f"{title}: {url}" for title, url in links if url)]
+        kept = EmailMessage()
+        # Of an endpoint or token, only the end: the folder is no place for what lets anybody push.
+        kept["To"] = f"{target.platform}-{target.address[-8:]}"
+        kept["Subject"] = "".join(char if char.isprintable() else " " for char in notification.title)
+        kept["Date"] = format_datetime(notification.written_at)
+        kept.set_content("\n".join(lines))
+        return _keep(self._folder, f"{notification.mark}.push", kept.as_bytes())
+
+
 def _keep(folder: Path, name: str, raw: bytes) -> Receipt:
     try:
         _write(folder / f".{name}.part", raw).rename(folder / name)
@@ -94,7 +120,7 @@ def _not_kept(error: OSError) -> Receipt:
 
 def newest(folder: Path, *, most: int = 100) -> list[Kept]:
     """What the folder holds, the newest first."""
-    found = [path for path in folder.glob("*.*") if path.suffix in (".eml", ".sms")] if folder.is_dir() else []
+    found = [path for path in folder.glob("*.*") if path.suffix in _CHANNELS] if folder.is_dir() else []
     found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
     return [_read(path) for path in found[:most]]
 
@@ -102,7 +128,7 @@ def newest(folder: Path, *, most: int = 100) -> list[Kept]:
 def find(folder: Path, name: str) -> Kept | None:
     """One message of the folder; None when there is none of this name."""
     path = folder / name
-    if path.suffix not in (".eml", ".sms") or path.parent != folder or not path.is_file():
+    if path.suffix not in _CHANNELS or path.parent != folder or not path.is_file():
         return None
     return _read(path)
 
@@ -112,7 +138,7 @@ def _read(path: Path) -> Kept:
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
     return Kept(
         path.name,
-        "email" if path.suffix == ".eml" else "sms",
+        _CHANNELS[path.suffix],
         str(mail["To"] or ""),
         str(mail["Subject"] or ""),
         text.get_content() if text else "",

@@ -1,19 +1,23 @@
 """Which carrier serves which channel, and which locks can be reached, as the settings say."""
 
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from hospes.base.clock import Clock
 from hospes.base.errors import Misconfigured
 from hospes.base.settings import Settings
 from hospes.capabilities.automations import Lock
-from hospes.capabilities.messaging import Carrier
+from hospes.capabilities.messaging import Carrier, SmsDesk
+from hospes.capabilities.messaging.pushes import PushService
 from hospes.capabilities.webhooks import Sender
-from hospes.providers import lock_simulator, nuki
+from hospes.providers import apns, apns_push, fcm, lock_simulator, nuki, web_push
 from hospes.providers.mail import Dkim, MailWriter
-from hospes.providers.message_folder import MailFolder, SmsFolder
+from hospes.providers.message_folder import MailFolder, PushFolder, SmsFolder
 from hospes.providers.outbound import Outbound
 from hospes.providers.sms_http import SmsHttp
 from hospes.providers.smtp import Smtp
+from hospes.providers.web_push import VapidKey, WebPush
 
 # What `locks` can reach once it is set up.
 BRANDS = (nuki.BRAND, lock_simulator.BRAND)
@@ -24,9 +28,61 @@ def folder(settings: Settings) -> Path:
     return settings.data_dir / "outbox"
 
 
-def carriers(settings: Settings, sender: Sender, clock: Clock) -> dict[str, Carrier]:
-    """A carrier for every channel. Raises Misconfigured."""
-    return {"email": _email(settings, clock), "sms": _sms(settings, sender)}
+# Who carries pushes, once it is known how each platform is reached.
+Pushing = Callable[[Mapping[str, PushService]], Carrier]
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, outbound: Outbound, clock: Clock, *, desk: SmsDesk, vapid: VapidKey, pushing: Pushing
+) -> AsyncIterator[dict[str, Carrier]]:
+    """A carrier for every channel, with its connections. Raises Misconfigured."""
+    async with AsyncExitStack() as stack:
+        services = await _push_services(settings, outbound, clock, vapid, stack)
+        yield {"email": _email(settings, clock), "sms": _sms(settings, outbound, desk), "push": pushing(services)}
+
+
+async def _push_services(
+    settings: Settings, outbound: Outbound, clock: Clock, vapid: VapidKey, stack: AsyncExitStack
+) -> dict[str, PushService]:
+    kept = PushFolder(folder(settings))
+    found: dict[str, PushService] = {"web": kept, "android": kept, "ios": kept}
+    if settings.vapid_subject is not None:
+        found["web"] = WebPush(outbound, vapid, clock)
+    if settings.fcm_key_file is not None:
+        found["android"] = fcm.Fcm(fcm.account_of(settings.fcm_key_file), outbound, clock)
+    if settings.apns_key_file is not None:
+        key = apns_push.key_of(
+            settings.apns_key_file,
+            key_id=settings.apns_key_id,
+            team_id=settings.apple_team_id,
+            topic=settings.apns_topic,
+        )
+        url = apns_push.SANDBOX_URL if settings.apns_sandbox else apns.URL
+        found["ios"] = await stack.enter_async_context(apns_push.ApnsPush(key, clock, url=url))
+    return found
+
+
+def vapid_key(settings: Settings, made: bytes) -> VapidKey:
+    """The key that web pushes are signed with: the operator's, or the one that was `made`. Raises Misconfigured."""
+    subject = settings.vapid_subject or f"mailto:{settings.mail_from}"
+    if not subject.startswith(("mailto:", "https://")):
+        raise Misconfigured("HOSPES_VAPID_SUBJECT begins with mailto: or https://.")
+    if settings.vapid_key_file is not None:
+        return web_push.key_of(settings.vapid_key_file, subject=subject)
+    return web_push.key_from(made, subject=subject)
+
+
+def said(settings: Settings) -> dict[str, str]:
+    """What each channel does with a message, in words."""
+    kept = "kept in the folder outbox"
+    return {
+        "mail": "sent over SMTP" if settings.smtp_url else kept,
+        "text messages": "sent over SMPP" if settings.smpp_url else "sent over HTTP" if settings.sms_url else kept,
+        "pushes to browsers": "sent" if settings.vapid_subject else kept,
+        "pushes to Android": "sent by FCM" if settings.fcm_key_file else kept,
+        "pushes to iOS": "sent by APNs" if settings.apns_key_file else kept,
+    }
 
 
 def locks(settings: Settings, outbound: Outbound) -> dict[str, Lock]:
@@ -45,11 +101,11 @@ def _email(settings: Settings, clock: Clock) -> Carrier:
     return Smtp(settings.smtp_url.get_secret_value(), writer, clock)
 
 
-def _sms(settings: Settings, sender: Sender) -> Carrier:
+def _sms(settings: Settings, sender: Sender, desk: SmsDesk) -> Carrier:
     if settings.sms_url is None:
         return SmsFolder(folder(settings))
     token = settings.sms_token.get_secret_value() if settings.sms_token else None
-    return SmsHttp(settings.sms_url, sender, token=token, sender_name=settings.sms_sender)
+    return SmsHttp(settings.sms_url, sender, desk, token=token, sender_name=settings.sms_sender)
 
 
 def _dkim(settings: Settings) -> Dkim | None:

@@ -6,10 +6,13 @@ from hospes.capabilities.messaging import (
     letters,
     outbox,
     provider_ids,
+    pushes,
+    registrations,
     rendering,
     suppressions,
     templates,
     texts,
+    vapid,
 )
 from hospes.capabilities.messaging.letters import Carrier, Letter, Receipt
 from hospes.capabilities.messaging.mailroom import Mailroom
@@ -30,11 +33,14 @@ __all__ = [
     "outbox",
     "preview",
     "provider_ids",
+    "pushes",
+    "registrations",
     "rendering",
     "send",
     "suppressions",
     "templates",
     "texts",
     "unsubscribed",
+    "vapid",
     "write",
 ]

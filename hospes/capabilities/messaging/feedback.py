@@ -27,7 +27,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 LOCK = sql("""
-    SELECT id, guest_id, channel, address
+    SELECT id, guest_id, channel, address, campaign_id
       FROM messages
      WHERE workspace_id = $1 AND id = $2 AND status = ANY ($3::text[])
        FOR UPDATE
@@ -73,7 +73,13 @@ async def note(tx: Tx, message_id: int, told: Told) -> bool:
         await note_end(tx, message, told.verdict, reason)
     elif message.guest_id is not None:
         await events.record(
-            tx, MessageDelivered(guest_id=message.guest_id, request_id=message.id, channel=message.channel)
+            tx,
+            MessageDelivered(
+                guest_id=message.guest_id,
+                request_id=message.id,
+                channel=message.channel,
+                campaign_id=message.campaign_id,
+            ),
         )
     return True
 
@@ -83,7 +89,15 @@ async def _complain(tx: Tx, message: Left) -> bool:
         return False
     await suppressions.add(tx, message.channel, message.address, reason="The guest reported a message as spam.")
     if message.guest_id is not None:
-        await events.record(tx, Complained(guest_id=message.guest_id, request_id=message.id, channel=message.channel))
+        await events.record(
+            tx,
+            Complained(
+                guest_id=message.guest_id,
+                request_id=message.id,
+                channel=message.channel,
+                campaign_id=message.campaign_id,
+            ),
+        )
         withdrawn = guests.Changes(marketing_consent=False)
         await guests.update(tx, message.guest_id, withdrawn, evidence="complaint")
     return True

@@ -20,6 +20,9 @@ from hospes.capabilities.messaging.feedback import Told
 from hospes.capabilities.messaging.provider_ids import Place
 from hospes.capabilities.messaging.stop import Wish, wish
 
+# What the providers' ids of messages are kept under, by way out.
+HTTP, SMPP = "http", "smpp"
+
 _ACTOR = Actor("sms", "Text message")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 

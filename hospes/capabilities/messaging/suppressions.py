@@ -6,6 +6,7 @@ import msgspec
 
 from hospes.base.db import Reader, Tx, sql
 from hospes.base.errors import NotFound
+from hospes.capabilities.messaging import registrations
 
 
 class Suppression(msgspec.Struct, frozen=True):
@@ -42,7 +43,10 @@ async def list_after(reader: Reader, after: str | None, *, limit: int) -> list[S
 
 
 async def add(tx: Tx, channel: str, address: str, *, reason: str) -> None:
-    """Send nothing there any more."""
+    """Send nothing there any more. A registration for pushes ends, and the guest's others stay."""
+    if channel == "push":
+        await registrations.end(tx, int(address), reason=reason)
+        return
     await tx.run(ADD, channel, address, reason[:500], tx.now)
 
 
