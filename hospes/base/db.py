@@ -42,6 +42,17 @@ def sql(text: str, *, across: str | None = None) -> Statement:
     return statement
 
 
+def composed(text: str) -> Statement:
+    """A statement put together at run time from fragments that are ours; what users wrote is in its parameters.
+
+    It is for segments alone, whose tests prepare every fragment. Raises ValueError for one that does not
+    name the workspace.
+    """
+    if "workspace_id = $1" not in text:
+        raise ValueError("A composed statement names the workspace.")
+    return Statement(text)
+
+
 class Violation(Conflict):
     """The database refused a row. `constraint` names the rule; values never travel with it."""
 

@@ -1,0 +1,55 @@
+"""Fields of the log: what senders track, and what the house records by itself."""
+
+from hospes.capabilities.segments import conditions, operators
+from hospes.capabilities.segments.conditions import Filter
+from hospes.capabilities.segments.fragments.field import Field, of_json
+from hospes.capabilities.segments.operators import Comparing
+from hospes.capabilities.segments.scope import Leaf, Scope, Tally
+
+TRACKED = "event.tracked"
+# Who merges or is merged has something happen to it, too.
+_SELVES = ("guest.merged", "guest.unmerged")
+
+
+def _tracked(condition: conditions.OfEvents, scope: Scope) -> Leaf:
+    def column_of(one: Filter) -> tuple[str, Comparing]:
+        value = f"nullif(x.payload -> 'attributes' -> {scope.value(one.field, 'text')}, 'null')"
+        if one.operator in Filter.BARE:
+            return f"({value})", operators.text
+        compare = {"text": operators.text, "number": operators.number, "boolean": operators.flag}[one.read_as]
+        return f"({of_json(f'({value})', one.read_as)})", compare
+
+    tally = Tally(
+        tables="events x",
+        owner="x.guest_id",
+        where=(
+            "x.workspace_id = $1",
+            f"x.name = {scope.value(condition.name, 'text')}",
+            *operators.narrowed_by(condition.where, column_of, scope),
+        ),
+    )
+    return operators.happened(condition, tally, "x.occurred_at", scope)
+
+
+def _activity(condition: conditions.OfActivity, scope: Scope) -> Leaf:
+    where = ("x.workspace_id = $1", f"x.type = {scope.value(condition.name, 'text')}", "x.guest_id IS NOT NULL")
+    tally = Tally(tables="events x", owner="x.guest_id", where=where)
+    return operators.happened(condition, tally, "x.occurred_at", scope)
+
+
+FIELDS = (
+    Field(
+        name="event",
+        kind=conditions.OfEvents,
+        about="How often the guest did what is tracked under a name. `where` narrows by the event's attributes.",
+        topics=(TRACKED,),
+        fragment=_tracked,
+    ),
+    Field(
+        name="activity",
+        kind=conditions.OfActivity,
+        about="How often the house recorded something of the guest, by the event's type, such as note.added.",
+        topics=_SELVES,
+        fragment=_activity,
+    ),
+)
