@@ -30,7 +30,7 @@ from hospes.providers.smtp import Smtp
 
 _ACTOR = Actor("bench", "bench")
 _HOLDERS = 2_000
-_MAILS = 3_000
+MAILS = 3_000
 _PACKETS = 20_000
 _EVENTS = 10_000_000
 _CONFIGURED = Path(__file__).parents[1] / "deploy" / "freeradius"
@@ -142,7 +142,7 @@ async def smtp(house: House, options: argparse.Namespace) -> None:
     ratios, rates, ready = [], [], []
     try:
         for _ in range(options.rounds):
-            written, bytes_alone = await _bare_smtp(port, is_written=True), await _bare_smtp(port, is_written=False)
+            written, bytes_alone = await bare_smtp(port, is_written=True), await bare_smtp(port, is_written=False)
             rates.append(await _our_smtp(house, workspace.id, port))
             ratios.append(rates[-1] / written)
             ready.append(rates[-1] / bytes_alone)
@@ -163,8 +163,8 @@ def _written() -> bytes:
     return mail.as_bytes()
 
 
-async def _bare_smtp(port: int, *, is_written: bool) -> float:
-    raw, numbers = _written(), iter(range(_MAILS))
+async def bare_smtp(port: int, *, is_written: bool) -> float:
+    raw, numbers = _written(), iter(range(MAILS))
 
     async def send() -> None:
         client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False)
@@ -177,7 +177,7 @@ async def _bare_smtp(port: int, *, is_written: bool) -> float:
     await _until_listening(port)
     began = time.perf_counter()
     await asyncio.gather(*(send() for _ in range(8)))
-    return _MAILS / (time.perf_counter() - began)
+    return MAILS / (time.perf_counter() - began)
 
 
 async def _until_listening(port: int) -> None:
@@ -198,7 +198,7 @@ async def _our_smtp(house: House, workspace_id: int, port: int) -> float:
         "SELECT $1, 'email', 'transactional', 'alex@example.com', 'Welcome, Alex', '<p>Good to have you, Alex.</p>', "
         "'Good to have you, Alex.', now(), now() FROM generate_series(1, $2::integer)",
         workspace_id,
-        _MAILS,
+        MAILS,
     )
     await connection.execute("ANALYZE messages")
     await connection.close()
@@ -216,7 +216,7 @@ async def _our_smtp(house: House, workspace_id: int, port: int) -> float:
     await mailroom.run(workspace_id)
     took = time.perf_counter() - began
     await carrier.close()
-    return _MAILS / took
+    return MAILS / took
 
 
 async def radius(house: House) -> None:
