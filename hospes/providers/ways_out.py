@@ -11,7 +11,7 @@ from hospes.capabilities.automations import Lock
 from hospes.capabilities.messaging import Carrier, SmsDesk
 from hospes.capabilities.messaging.pushes import PushService
 from hospes.capabilities.webhooks import Sender
-from hospes.providers import apns, apns_push, fcm, lock_simulator, nuki, web_push
+from hospes.providers import apns, apns_push, fcm, lock_simulator, nuki, smpp, web_push
 from hospes.providers.mail import Dkim, MailWriter
 from hospes.providers.message_folder import MailFolder, PushFolder, SmsFolder
 from hospes.providers.outbound import Outbound
@@ -39,7 +39,8 @@ async def opened(
     """A carrier for every channel, with its connections. Raises Misconfigured."""
     async with AsyncExitStack() as stack:
         services = await _push_services(settings, outbound, clock, vapid, stack)
-        yield {"email": _email(settings, clock), "sms": _sms(settings, outbound, desk), "push": pushing(services)}
+        sms = await _sms(settings, outbound, clock, desk, stack)
+        yield {"email": _email(settings, clock), "sms": sms, "push": pushing(services)}
 
 
 async def _push_services(
@@ -101,7 +102,10 @@ def _email(settings: Settings, clock: Clock) -> Carrier:
     return Smtp(settings.smtp_url.get_secret_value(), writer, clock)
 
 
-def _sms(settings: Settings, sender: Sender, desk: SmsDesk) -> Carrier:
+async def _sms(settings: Settings, sender: Sender, clock: Clock, desk: SmsDesk, stack: AsyncExitStack) -> Carrier:
+    if settings.smpp_url is not None:
+        url = settings.smpp_url.get_secret_value()
+        return await stack.enter_async_context(smpp.Smpp(url, desk, clock, sender_name=settings.sms_sender))
     if settings.sms_url is None:
         return SmsFolder(folder(settings))
     token = settings.sms_token.get_secret_value() if settings.sms_token else None
