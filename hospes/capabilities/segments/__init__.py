@@ -1,5 +1,7 @@
 """Segments: guests for whom rules hold, kept current; and lists, kept by hand."""
 
+from hospes.capabilities.segments import checking, lists
+from hospes.capabilities.segments.checking import Difference, check
 from hospes.capabilities.segments.definitions import (
     JOB,
     Member,
@@ -15,13 +17,19 @@ from hospes.capabilities.segments.definitions import (
     publish,
     sample,
 )
+from hospes.capabilities.segments.explaining import Explanation, Finding, explain
 from hospes.capabilities.segments.happenings import ListJoined, ListLeft, SegmentEntered, SegmentLeft
 from hospes.capabilities.segments.keeping import Keeper
 from hospes.capabilities.segments.noting import note, note_all
-from hospes.capabilities.segments.rules import parse
+from hospes.capabilities.segments.rules import VERSION, parse
+from hospes.capabilities.segments.schema import schema
 
 __all__ = [
     "JOB",
+    "VERSION",
+    "Difference",
+    "Explanation",
+    "Finding",
     "Keeper",
     "ListJoined",
     "ListLeft",
@@ -31,15 +39,20 @@ __all__ = [
     "SegmentEntered",
     "SegmentLeft",
     "change",
+    "check",
+    "checking",
     "count",
     "create",
     "delete",
+    "explain",
     "get",
     "list_after",
+    "lists",
     "members",
     "note",
     "note_all",
     "parse",
     "publish",
     "sample",
+    "schema",
 ]

@@ -1,6 +1,6 @@
 """The Workspace API's table."""
 
-from hospes.doors.workspace_api import apps, campaigns, loyalty, places, promotions, stays, templates, wifi
+from hospes.doors.workspace_api import apps, campaigns, loyalty, places, promotions, segments, stays, templates, wifi
 
 BASE = "/api/workspace/v1"
 DOCS = BASE
@@ -13,5 +13,6 @@ ROUTES = [
     *loyalty.ROUTES,
     *templates.ROUTES,
     *campaigns.ROUTES,
+    *segments.ROUTES,
     *apps.ROUTES,
 ]
