@@ -12,7 +12,9 @@ if (!out) throw new Error("Say where to: node build.mjs FOLDER");
 
 await build({
   absWorkingDir: here,
-  entryPoints: ["src/docs.js", "src/oauth2-redirect.js", "src/docs.css", "src/guest.css"],
+  entryPoints: [
+    ...["docs.js", "oauth2-redirect.js", "notify.js", "push-worker.js", "docs.css", "guest.css"].map((name) => `src/${name}`),
+  ],
   outdir: out,
   bundle: true,
   minify: true,

@@ -138,7 +138,7 @@ async def _send(request: Request, answer: Answer, language: languages.Language, 
         "referrer-policy": "no-referrer",
         "x-frame-options": "DENY",
         "content-security-policy": f"default-src 'none'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
-        f"form-action {_targets(answer)}; base-uri 'none'; frame-ancestors 'none'",
+        f"form-action {_targets(answer)}; base-uri 'none'; frame-ancestors 'none'{_scripts(answer)}",
     }
     if isinstance(answer, Redirect):
         status, body = 303, b""
@@ -163,3 +163,8 @@ def _targets(answer: Answer) -> str:
     # Browsers hold a form's redirects to it as well.
     leads_to = answer.leads_to if isinstance(answer, Page) else None
     return f"'self' {leads_to}" if leads_to else "'self'"
+
+
+def _scripts(answer: Answer) -> str:
+    is_scripted = isinstance(answer, Page) and answer.is_scripted
+    return "; script-src 'self'; connect-src 'self'; worker-src 'self'" if is_scripted else ""

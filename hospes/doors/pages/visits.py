@@ -43,6 +43,7 @@ class Page(msgspec.Struct, frozen=True):
     """A template and what it shows. `again_seconds` has the browser load the page anew.
 
     A form of it may lead to `leads_to`, a source as a Content-Security-Policy names it, besides this server.
+    One that `is_scripted` may run this server's own scripts, and those may talk to it.
     """
 
     template: str
@@ -52,6 +53,7 @@ class Page(msgspec.Struct, frozen=True):
     again_seconds: int | None = None
     headers: Mapping[str, str] = {}
     leads_to: str | None = None
+    is_scripted: bool = False
 
 
 class Document(msgspec.Struct, frozen=True):

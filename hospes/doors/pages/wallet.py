@@ -63,9 +63,10 @@ async def show(visit: Visit) -> Page:
         "offers": [{"name": one.name, "code": one.code, "expires_at": one.expires_at} for one in held.grants],
         "apple": f"/w/{here.token}/pass.pkpass",
         "google": f"/w/{here.token}/google" if visit.services.facts["google"] else None,
+        "push_key": visit.services.facts["push_key"],
         "all_languages": LANGUAGES,
     }
-    return Page("wallet.html", facts, here.brand)
+    return Page("wallet.html", facts, here.brand, is_scripted=True)
 
 
 async def show_code(visit: Visit) -> Page:
