@@ -16,11 +16,13 @@ from hospes.cli import (
     backup,
     bookings,
     calendars,
+    campaigns,
     locks,
     loyalty,
     mail,
     promotions,
     properties,
+    segments,
     serving,
     sms,
     staff,
@@ -53,8 +55,10 @@ app.add_typer(properties.app, name="properties")
 app.add_typer(properties.team_app, name="team")
 app.add_typer(bookings.app, name="bookings")
 app.add_typer(calendars.app, name="calendars")
+app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(analytics.app, name="analytics")
 app.add_typer(locks.app, name="locks")
+app.add_typer(segments.app, name="segments")
 
 _ACTOR = Actor("cli", "Command line")
 

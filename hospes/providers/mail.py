@@ -66,6 +66,8 @@ class MailWriter:
             "Auto-Submitted": "auto-generated",
         }
         signed = list(_SIGNED)
+        if letter.reply_to:
+            headers["Reply-To"] = _encoded(_printable(letter.reply_to))
         if letter.unsubscribe_url:
             headers["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

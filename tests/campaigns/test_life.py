@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hospes.base.errors import Conflict, Invalid, NotFound
-from hospes.capabilities import campaigns, guests
+from hospes.capabilities import campaigns, guests, messaging, segments
 from hospes.capabilities.campaigns import launching
+from hospes.capabilities.messaging.registrations import Target
 from tests.campaigns.planning import broadcast, new_guest, rows, state
 from tests.conftest import NOON
 from tests.living import ACTOR, Api, Home
@@ -234,3 +235,95 @@ async def launched(api: Api, campaign_id: int, *, steps: int = 100, most: int = 
         async with database.begin(api.workspace_id, now=now, actor=ACTOR) as tx:
             if not await launching.step(tx, campaign_id, most=most):
                 return
+
+
+async def segment_of_vips(api: Api, *, is_published: bool = True) -> int:
+    rules = {"version": 1, "combinator": "and", "rules": [{"field": "guest.vip", "operator": "=", "value": True}]}
+    async with api.begin() as tx:
+        segment_id = await segments.create(tx, name="VIPs", rules=rules)
+        if is_published:
+            await segments.publish(tx, segment_id)
+    await api.deliver()
+    return segment_id
+
+
+async def test_a_segment_is_whoever_is_in_it_when_the_campaign_starts(home: Home, api: Api) -> None:
+    anna, ben = await new_guest(api, "Anna", is_vip=True), await new_guest(api, "Ben")
+    segment_id = await segment_of_vips(api)
+    audience = campaigns.audiences.segment(segment_id)
+    campaign_id = await broadcast(api, audience=audience, at=NOON + timedelta(hours=1))
+
+    async with api.begin() as tx:
+        await guests.update(tx, ben, guests.Changes(is_vip=True), evidence="test")
+        await guests.update(tx, anna, guests.Changes(is_vip=False), evidence="test")
+    await api.deliver()
+    home.clock.advance(hours=1)
+    await api.deliver()
+
+    assert await rows(api, campaign_id) == {ben: "delivered"}
+
+
+async def test_a_segment_that_nobody_is_in_gives_a_campaign_that_is_over(home: Home, api: Api) -> None:
+    audience = campaigns.audiences.segment(await segment_of_vips(api))
+    campaign_id = await broadcast(api, audience=audience)
+    plan = campaigns.Plan(channel="email", content=campaigns.Content(), audience=audience)
+
+    counted = await campaigns.count(api.reader(), plan)
+    await api.deliver()
+
+    assert counted == 0
+    assert (await rows(api, campaign_id), await state(api, campaign_id)) == ({}, "completed")
+
+
+async def test_a_segment_that_is_not_there_or_not_published_is_refused(home: Home, api: Api) -> None:
+    draft = await segment_of_vips(api, is_published=False)
+
+    for segment_id in (draft, 999_999_999):
+        with pytest.raises(Invalid) as refused:
+            await broadcast(api, audience=campaigns.audiences.segment(segment_id))
+        assert refused.value.field == "segment_id"
+
+
+async def test_a_list_is_whoever_is_on_it_and_a_merged_guest_once(home: Home, api: Api) -> None:
+    anna, twin = await new_guest(api, "Anna"), await new_guest(api, "Anna B", email="annab@example.com")
+    ben = await new_guest(api, "Ben")
+    async with api.begin() as tx:
+        list_id = await segments.lists.create(tx, name="Regulars")
+        await segments.lists.add(tx, list_id, [anna, twin])
+        await guests.merge(tx, anna, twin, evidence="test")
+    campaign_id = await broadcast(api, audience=campaigns.audiences.of_list(list_id))
+
+    await api.deliver()
+
+    assert ben not in await rows(api, campaign_id)
+    assert await rows(api, campaign_id) == {anna: "delivered"}
+
+
+async def test_a_list_that_is_not_there_is_refused(api: Api) -> None:
+    with pytest.raises(Invalid) as refused:
+        await broadcast(api, audience=campaigns.audiences.of_list(999_999_999))
+
+    assert refused.value.field == "list_id"
+
+
+async def test_a_push_goes_to_every_device_of_its_platform_that_the_guest_has(home: Home, api: Api) -> None:
+    anna, ben = await new_guest(api, "Anna"), await new_guest(api, "Ben")
+    async with api.begin() as tx:
+        devices = [
+            await messaging.registrations.register(
+                tx, home.server.vault, anna, Target(platform=platform, address=address)
+            )
+            for platform, address in (("android", "a" * 100), ("android", "b" * 100), ("ios", "c" * 64))
+        ]
+    said = campaigns.Content(title="Hi @{first_name}@", text="News", url="https://cafe.example")
+    campaign_id = await broadcast(api, anna, ben, channel="push", platform="android", content=said)
+
+    await api.deliver()
+
+    found = await campaigns.reports.rows(api.reader(), campaign_id, "targeted", limit=10)
+    reached = [(row.guest_id, row.recipient, row.cause or row.status) for row in found]
+    assert reached == [
+        (anna, devices[0], "delivered"),
+        (anna, devices[1], "delivered"),
+        (ben, 0, "no_address"),
+    ]

@@ -13,6 +13,7 @@ from aiosmtpd.smtp import Envelope, Session
 
 from hospes.base import db
 from hospes.base.secrets import Vault
+from hospes.capabilities import campaigns
 from hospes.capabilities.messaging import Carrier, Mailroom
 from hospes.providers.mail import MailWriter
 from hospes.providers.smtp import Smtp
@@ -115,6 +116,28 @@ async def sending_with(
             public_url=home.server.settings.public_url,
         )
     finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def sending_campaigns(home: Home, vault: Vault, port: int, *, name: str = "mailroom") -> AsyncIterator[Mailroom]:
+    """As `mailroom`, for campaigns too."""
+    smtp = Smtp(f"smtp://127.0.0.1:{port}", MailWriter("hello@cafe.example"), home.clock)
+    database = await db.connect(home.dsn, clock=home.clock, size=6, statement_timeout_ms=15_000, is_patient=False)
+    url = home.server.settings.public_url
+    try:
+        yield Mailroom(
+            database,
+            vault,
+            home.clock,
+            {"email": smtp},
+            instant=home.server.instant,
+            name=name,
+            public_url=url,
+            author=campaigns.Author(database, vault, instant=home.server.instant, public_url=url),
+        )
+    finally:
+        await smtp.close()
         await database.close()
 
 

@@ -3,7 +3,8 @@
 import msgspec
 
 from hospes.base.db import Reader, sql
-from hospes.base.errors import Invalid
+from hospes.base.errors import Invalid, NotFound
+from hospes.capabilities import segments
 
 _MOST_NAMED = 10_000
 
@@ -61,7 +62,27 @@ async def checked(reader: Reader, audience: Audience) -> Audience:
     """The audience as it is kept. Raises Invalid when it is not there, or not ready to be sent to."""
     if audience.kind == "guests":
         return await _checked_names(reader, audience.guest_ids or [])
+    if audience.segment_id is not None and not await is_ready(reader, audience):
+        raise Invalid("The segment is not published.", field="segment_id")
+    if audience.list_id is not None:
+        try:
+            await segments.lists.get(reader, audience.list_id)
+        except NotFound:
+            raise Invalid("There is no such list.", field="list_id") from None
     return audience
+
+
+async def is_ready(reader: Reader, audience: Audience) -> bool:
+    """Whether it is known who belongs to it: not while a segment is being judged. Raises Invalid for none."""
+    if audience.segment_id is None:
+        return True
+    try:
+        status = (await segments.get(reader, audience.segment_id)).status
+    except NotFound:
+        raise Invalid("There is no such segment.", field="segment_id") from None
+    if status in ("draft", "error"):
+        raise Invalid("The segment is not published.", field="segment_id")
+    return status == "published"
 
 
 async def _checked_names(reader: Reader, guest_ids: list[int]) -> Audience:

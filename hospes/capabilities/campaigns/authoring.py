@@ -17,6 +17,7 @@ from hospes.capabilities.campaigns.places import Text
 from hospes.capabilities.campaigns.plans import Campaign
 from hospes.capabilities.campaigns.rules import Rules
 from hospes.capabilities.campaigns.sources import Recipient
+from hospes.capabilities.messaging import pushes
 from hospes.capabilities.messaging.outbox import Claimed
 from hospes.capabilities.messaging.sending import unsubscribe_url
 from hospes.capabilities.messaging.templates import MARKETING
@@ -149,7 +150,9 @@ class Author:
         except Invalid as error:
             return msgspec.structs.replace(claimed, refusal=error.message)
         html = said.html
-        if html is not None:
+        if campaign.channel == "push":
+            html = _details(said)
+        elif html is not None:
             marker = links.Marker(self._vault, self._public_url, reader.workspace_id, message.id)
             html = marker.marked(html, opens=campaign.tracks_opens, clicks=campaign.tracks_clicks)
         return msgspec.structs.replace(
@@ -158,7 +161,14 @@ class Author:
             subject=said.subject or said.title,
             html=html,
             text=said.text or "",
+            reply_to=said.reply_to or None,
         )
+
+
+def _details(said: Content) -> str:
+    """What a push has besides title and text; it stands where other channels have their HTML."""
+    buttons = [pushes.Button(button.title, button.url) for button in said.buttons]
+    return pushes.Details(url=said.url, icon=said.icon, image=said.image, buttons=buttons).packed()
 
 
 BUSINESS = sql("SELECT name FROM workspaces WHERE id = $1", across="reads the workspace's own row")

@@ -54,6 +54,7 @@ _NEEDED = {
     "sms": {"text": _LONGEST_SMS},
     "push": {"title": _LONGEST_TITLE, "text": _LONGEST_PUSH},
 }
+_LINKS = ("url", "image", "icon")
 _MAY = {
     "email": {"text": _LONGEST_HTML, "from_name": _LONGEST_TITLE, "reply_to": 320},
     "sms": {"sender_id": 20},
@@ -88,7 +89,11 @@ def _check_texts(content: Content, known: dict[str, int]) -> None:
             raise Invalid(f"This channel has no {field}.", field=field)
         if len(text) > known[field]:
             raise Invalid(f"{field} has at most {known[field]:,} characters.", field=field)
+        if field in _LINKS and not text.startswith(("https://", "http://")):
+            raise Invalid("A link begins with https://.", field=field)
         Text(text, is_html=field == "html", field=field).check()
+    if not all(button.url.startswith(("https://", "http://")) for button in content.buttons):
+        raise Invalid("A button's link begins with https://.", field="buttons")
 
 
 class _Stripped(HTMLParser):

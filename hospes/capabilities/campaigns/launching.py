@@ -129,6 +129,8 @@ FAIL = sql("""
 
 async def _start(tx: Tx, campaign: Campaign) -> bool:
     try:
+        if not await audiences.is_ready(tx, audience_of(campaign)):
+            return False  # its segment is being judged anew: the next look is in a moment
         await audiences.checked(tx, audience_of(campaign))
     except Invalid as error:
         await tx.run(FAIL, campaign.id, error.message, tx.now)

@@ -33,7 +33,26 @@ _EVERYONE = {
      LIMIT $3
 """,
 }
+# On a list may stand guests who have become others; one whose other is on it too is there once.
 _CHOSEN = {
+    "segment": """
+    SELECT guest_id
+      FROM segment_members
+     WHERE workspace_id = $1 AND segment_id = $4 AND guest_id > $2
+     ORDER BY guest_id
+     LIMIT $3
+""",
+    "list": """
+    SELECT m.guest_id
+      FROM list_members m
+      JOIN guests g ON g.workspace_id = $1 AND g.id = m.guest_id
+     WHERE m.workspace_id = $1 AND m.list_id = $4 AND m.guest_id > $2
+       AND NOT EXISTS (SELECT
+                         FROM list_members t
+                        WHERE t.workspace_id = $1 AND t.list_id = $4 AND t.guest_id = g.merged_into)
+     ORDER BY m.guest_id
+     LIMIT $3
+""",
     "guests": """
     SELECT id AS guest_id
       FROM guests

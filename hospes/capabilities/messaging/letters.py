@@ -23,6 +23,7 @@ class Letter(msgspec.Struct, frozen=True):
     text: str
     unsubscribe_url: str | None
     written_at: datetime
+    reply_to: str | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True):

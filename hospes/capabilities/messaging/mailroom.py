@@ -174,6 +174,7 @@ class Mailroom:
             message.text,
             unsubscribe,
             now,
+            message.reply_to,
         )
 
     async def _record(self, workspace_id: int, tried: list[tuple[Claimed, Receipt]]) -> None:

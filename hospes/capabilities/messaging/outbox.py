@@ -50,6 +50,7 @@ class Claimed(msgspec.Struct, frozen=True):
     campaign_id: int | None = None
     unsubscribe_url: str | None = None
     refusal: str | None = None
+    reply_to: str | None = None
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):

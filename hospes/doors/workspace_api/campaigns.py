@@ -19,6 +19,14 @@ Platform = Literal["web", "android", "ios"]
 Words = Annotated[str, Meta(max_length=2_000)]
 Days = Annotated[int, Meta(ge=1, le=365)]
 Most = Annotated[int, Meta(ge=1, le=1000)]
+LocalTime = Annotated[
+    str,
+    Meta(
+        pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$",
+        description="A time of day without an offset: on each guest's own clock.",
+        examples=["2026-06-21T09:00"],
+    ),
+]
 GuestIds = Annotated[list[Id], Meta(min_length=1, max_length=10_000)]
 
 
@@ -59,7 +67,7 @@ class CampaignIn(ContentIn, frozen=True, kw_only=True):
     list_id: Id | None = None
     guest_ids: GuestIds | None = None
     scheduled_at: Annotated[datetime, Meta(tz=True)] | None = None
-    local_at: Annotated[datetime, Meta(tz=False)] | None = None
+    local_at: LocalTime | None = None
 
     def plan(self) -> campaigns.Plan:
         return campaigns.Plan(
@@ -69,7 +77,7 @@ class CampaignIn(ContentIn, frozen=True, kw_only=True):
             name=self.name,
             platform=self.platform,
             at=self.scheduled_at,
-            local_at=self.local_at,
+            local_at=_local(self.local_at) if self.local_at is not None else None,
             is_transactional=self.is_transactional,
         )
 
@@ -298,6 +306,13 @@ class Every(msgspec.Struct, frozen=True, kw_only=True):
 class Period(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     before: datetime
+
+
+def _local(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid("There is no such time.", field="local_at") from None
 
 
 def _text(at: datetime | None) -> str | None:
