@@ -35,12 +35,14 @@ from hospes.capabilities import (
     oauth,
     segments,
     staff,
+    tracking,
     wallet,
     webhooks,
     wifi,
     workspaces,
 )
 from hospes.doors import (
+    audience_api,
     dev_outbox,
     exports,
     guest_api,
@@ -75,7 +77,12 @@ from hospes.web.openapi import OpenApi
 from hospes.web.requests import Hosts
 
 # Every door by its base path.
-DOORS = {guest_api.BASE: guest_api, workspace_api.BASE: workspace_api, property_api.BASE: property_api}
+DOORS = {
+    guest_api.BASE: guest_api,
+    workspace_api.BASE: workspace_api,
+    property_api.BASE: property_api,
+    audience_api.BASE: audience_api,
+}
 
 # What follows an event, in the same transaction, in this order.
 REACTIONS = (
@@ -88,6 +95,8 @@ REACTIONS = (
     bookings.fan_out,
     segments.note,
 )
+# The same for events that were tracked, which come many at once.
+TRACKED_REACTIONS = (segments.note_tracked,)
 
 
 _METER_SECONDS = 1.0
@@ -133,6 +142,7 @@ class House:
         self.database: db.Database
         self.keyrings: tuple[access.Keyring[Any], ...]
         self.meter: access.metering.Meter
+        self.intake: tracking.Intake
         self.push_key: str
         self.signals: Signals
         self.worker: Worker | None = None
@@ -147,6 +157,7 @@ class House:
             is_patient=is_patient,
         )
         self.database.reactions = REACTIONS
+        self.database.tracked_reactions = TRACKED_REACTIONS
         await check_key(self.database, self.vault)
 
     async def close(self) -> None:
@@ -192,11 +203,15 @@ class House:
         keys = access.Keyring(self.database, access.callers.find)
         tokens = access.Keyring(self.database, access.staff_tokens.find)
         apps = access.Keyring(self.database, oauth.callers.find)
-        self.keyrings = (keys, tokens, apps)
+        brands = access.Keyring(self.database, access.brand_keys.find)
+        partners = access.Keyring(self.database, oauth.partners.find)
+        self.keyrings = (keys, tokens, apps, brands, partners)
+        self.intake = tracking.Intake(self.database, self.instant)
         self.meter = access.metering.Meter(self.database, self.clock)
         self.push_key = (await self._vapid_key()).public
         self.signals = Signals(self.dsn, self.clock, on_change=lambda _: self._forget_keys(), on_gap=self._forget_keys)
-        keys.signals = tokens.signals = apps.signals = self.signals
+        for keyring in self.keyrings:
+            keyring.signals = self.signals
         proxies = access.addresses.Proxies(self.settings.trusted_proxies)
         guards: dict[str, Guard] = {
             guest_api.BASE: guest_api.Admission(keys, self.windows, self.meter, proxies),
@@ -209,6 +224,7 @@ class House:
                 reads=self.settings.property_read_limit,
                 writes=self.settings.property_write_limit,
             ),
+            audience_api.BASE: audience_api.Admission(brands, partners, self.windows, self.clock),
         }
         self.database.on_commit = self.signals.wake
         await self.signals.start()
@@ -217,6 +233,7 @@ class House:
             yield self._application(guards, proxies)
         finally:
             writing.cancel()
+            await self.intake.settle()
             await self.meter.write()
             await self.signals.stop()
             await self.close()
@@ -310,6 +327,7 @@ class House:
         now = self.clock.now()
         await oauth.clients.sweep(self.database, now)
         await oauth.ending.sweep(self.database, now)
+        await oauth.partners.sweep(self.database, now)
         await staff.sessions.sweep(self.database, now)
 
     async def _fold_days(self) -> None:
@@ -351,7 +369,8 @@ class House:
         for base, contract in DOORS.items():
             doors[base + "/"] = Door(
                 contract.__name__.rpartition(".")[2],
-                base,
+                # Two bases have one table: its paths stand in it in full.
+                base if contract is not audience_api else "",
                 contract.ROUTES,
                 guard=guards[base],
                 speech=contract.Speech(),
@@ -360,6 +379,7 @@ class House:
                     "vault": self.vault,
                     "destinations": self.destinations,
                     "public_url": self.settings.public_url,
+                    "intake": self.intake,
                 },
             )
             described = OpenApi(contract.ROUTES, contract.DIALECT)
@@ -372,6 +392,7 @@ class House:
             )
             routes += [Route(f"{contract.DOCS}/openapi.json", described), Route(f"{contract.DOCS}/docs", docs)]
         routes.append(Route("/public/docs/oauth2-redirect.html", ReturnPage(assets_url="../../assets")))
+        doors[audience_api.REPORTING_BASE + "/"] = doors[audience_api.BASE + "/"]
         doors[property_api.BASE + "/"] = AnyOrigin(doors[property_api.BASE + "/"])
         makers = self._pass_makers()
         serves_passes = passes.Passes(

@@ -21,6 +21,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 
 STATEMENTS: list["Statement"] = []
+_MOST_EVENTS = 1 << 16
 
 
 class Statement:
@@ -108,7 +109,7 @@ class Reader:
 class Tx(Reader):
     """One transaction in one workspace; commits on leaving `Database.begin`."""
 
-    __slots__ = ("_connection", "_ordinal", "reactions", "recorded_at", "wakes")
+    __slots__ = ("_connection", "_ordinal", "reactions", "recorded_at", "tracked_reactions", "wakes")
 
     def __init__(
         self,
@@ -119,12 +120,14 @@ class Tx(Reader):
         *,
         recorded_at: datetime,
         reactions: Sequence[Any],
+        tracked_reactions: Sequence[Any],
     ) -> None:
         super().__init__(connection, workspace_id, now, actor)
         self._connection = connection
         self._ordinal = 0
         self.recorded_at = recorded_at
         self.reactions = reactions
+        self.tracked_reactions = tracked_reactions
         self.wakes: set[str] = set()
 
     async def run(self, statement: Statement, *values: Any) -> int:
@@ -132,10 +135,15 @@ class Tx(Reader):
         status = await self._connection.execute(statement, self.workspace_id, *values)
         return int(status.rpartition(" ")[2]) if status[-1].isdigit() else 0
 
-    def next_ordinal(self) -> int:
-        """0, 1, 2 …: the place of an event within this transaction."""
+    def next_ordinal(self, count: int = 1) -> int:
+        """0, 1, 2 …: the place of an event within this transaction, or of the first of so many.
+
+        Raises Invalid: a position has room for 65,536 a transaction.
+        """
         ordinal = self._ordinal
-        self._ordinal += 1
+        self._ordinal += count
+        if self._ordinal > _MOST_EVENTS:
+            raise Invalid("Too many events in one transaction.")
         return ordinal
 
     def wake(self, job: str) -> None:
@@ -236,6 +244,8 @@ class Database:
         # Set by the composition root: what follows every event, in the same transaction, and who
         # hears (workspace_id, jobs) that a committed transaction woke.
         self.reactions: Sequence[Any] = ()
+        # The same for events that were tracked, which come many at once.
+        self.tracked_reactions: Sequence[Any] = ()
         self.on_commit: Callable[[int, set[str]], None] | None = None
         # Asked before every transaction; where there is no room, there is none.
         self.has_room: Callable[[], bool] | None = None
@@ -262,6 +272,7 @@ class Database:
                 actor,
                 recorded_at=self._clock.now(),
                 reactions=self.reactions,
+                tracked_reactions=self.tracked_reactions,
             )
             transaction = await _started(connection)
             try:

@@ -33,3 +33,8 @@ def fraction() -> float:
 
 def random_bytes(length: int) -> bytes:
     return secrets.token_bytes(length)
+
+
+def choice(letters: str) -> str:
+    """One of them, at random."""
+    return secrets.choice(letters)

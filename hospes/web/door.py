@@ -59,6 +59,11 @@ class Speech(Protocol):
         """Whether a caller may name its requests."""
         ...
 
+    @property
+    def statuses(self) -> Mapping[int, int]:
+        """What it says instead of statuses that its contract does not know."""
+        ...
+
     def error(self, status: int, detail: Any, request_id: str) -> bytes: ...
 
     def of(self, error: HospesError) -> Refusal:
@@ -126,7 +131,9 @@ class Door:
         self._error_headers = [*_ALWAYS, (b"content-type", speech.content_type)]
         self._services = services
         self._extras = extras
-        self._bodies = {route.body: BodyDecoder(route.body) for route in routes if route.body}
+        self._bodies = {
+            route.body: BodyDecoder(route.body, max_members=route.most_members) for route in routes if route.body
+        }
         self._queries = {route.query: QueryDecoder(route.query) for route in routes if route.query}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -255,8 +262,9 @@ class Door:
         return Answer(compiled.route.status, _encode(out) if out is not None else b"")
 
     def _refused(self, refusal: Refusal, request: Request) -> Answer:
-        body = self._speech.error(refusal.status, refusal.detail, request.id)
-        return Answer(refusal.status, body, refusal.headers, is_error=True)
+        status = self._speech.statuses.get(refusal.status, refusal.status)
+        body = self._speech.error(status, refusal.detail, request.id)
+        return Answer(status, body, refusal.headers, is_error=True)
 
     def _told(self, error: HospesError, request: Request) -> Refusal:
         refusal = self._speech.of(error)

@@ -36,6 +36,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     server: str = "."
     # Whether names in paths are written likeThis.
     is_camel: bool = False
+    # Which of the schemes of security are needed together, in each way; each alone when nothing is said.
+    ways_in: tuple[tuple[str, ...], ...] = ()
+    # What it says instead of statuses that its contract does not know.
+    statuses: Mapping[int, int] = {}
 
 
 _COMMON_HEADERS = {
@@ -88,7 +92,9 @@ def document(routes: Sequence[Route], dialect: Dialect) -> dict[str, Any]:
             "description": dialect.description,
         },
         "servers": [{"url": dialect.server}],
-        "security": [{name: []} for name in dialect.security],
+        "security": [
+            {name: [] for name in names} for names in dialect.ways_in or [(name,) for name in dialect.security]
+        ],
         "tags": [{"name": name} for name in dict.fromkeys(route.group for route in routes)],
         "paths": paths,
         "components": {
@@ -136,7 +142,7 @@ def _parameters(route: Route, dialect: Dialect) -> list[dict[str, Any]]:
         _, components = msgspec.json.schema_components([route.query])
         for name, schema in components[route.query.__name__]["properties"].items():
             parameters.append({"name": name, "in": "query", "required": False, "schema": _without_null(schema)})
-    if route.method != "GET":
+    if route.writes and route.method != "GET":
         parameters.append(_KEY)
     return parameters
 
@@ -172,7 +178,7 @@ def _responses(route: Route, by_struct: dict[Any, Any], dialect: Dialect) -> dic
         *((413, 415) if route.body else ()),
         *((409,) if route.method != "GET" else ()),
     }
-    for status in sorted(statuses):
+    for status in sorted({dialect.statuses.get(status, status) for status in statuses}):
         words, example = dialect.errors[status]
         names = ("X-Request-Id", "Retry-After") if status in (429, 503) else ("X-Request-Id",)
         schema = {"$ref": "#/components/schemas/Error"}

@@ -16,7 +16,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One row. `scope` names what the key must hold; `module` what the plan must include.
 
     `body` and `query` are the structs that are decoded, `answer` the struct that is encoded.
-    `errors` are the statuses this route adds to those every route can answer.
+    `errors` are the statuses this route adds to those every route can answer. `most_members` bounds
+    the members and elements of a body.
     """
 
     method: str
@@ -33,6 +34,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     group: str = ""
     example: Any = None
     is_extension: bool = False
+    most_members: int = 1000
+
+    @property
+    def writes(self) -> bool:
+        """Whether its work is one transaction, which may be repeated under a key."""
+        return Tx in get_type_hints(self.handler).values()
 
     @property
     def summary(self) -> str:
@@ -65,7 +72,7 @@ class Compiled:
         self.pattern = re.compile(re.sub(r"{\w+}", "([^/]+)", route.path))
         hints = get_type_hints(route.handler)
         names = list(inspect.signature(route.handler).parameters)
-        self.writes = Tx in hints.values()
+        self.writes = route.writes
         if not self.writes and Reader not in hints.values():
             raise TypeError(f"{route.name} takes neither a Reader nor a Tx")
         self.wants = tuple(name for name in names if hints.get(name) not in (Reader, Tx))

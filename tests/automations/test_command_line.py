@@ -7,6 +7,7 @@ from datetime import timedelta
 from hospes.base.settings import Settings
 from tests.automations.staying import Stays
 from tests.live import COMMAND
+from tests.living import SECRET_KEY
 
 
 def hospes(stays: Stays, settings: Settings, *arguments: object) -> "subprocess.CompletedProcess[str]":

@@ -2,6 +2,7 @@
 
 from hospes.capabilities.access import (
     addresses,
+    brand_keys,
     callers,
     idempotency,
     keys,
@@ -18,6 +19,7 @@ __all__ = [
     "Caller",
     "Keyring",
     "addresses",
+    "brand_keys",
     "callers",
     "idempotency",
     "keys",

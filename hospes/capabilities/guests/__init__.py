@@ -1,6 +1,6 @@
 """Guests: who they are, what they agreed to, what is said of them, what happened to them."""
 
-from hospes.capabilities.guests import consents, counts, marks, notes, tags
+from hospes.capabilities.guests import attributes, channels, consents, counts, marks, notes, tags
 from hospes.capabilities.guests.folding import email as checked_email
 from hospes.capabilities.guests.folding import email_identity, fold
 from hospes.capabilities.guests.folding import phone as checked_phone
@@ -15,7 +15,19 @@ from hospes.capabilities.guests.happenings import (
 )
 from hospes.capabilities.guests.listing import Page, Wanted, list_page
 from hospes.capabilities.guests.merging import family, hold, merge, unmerge
-from hospes.capabilities.guests.profile import COLUMNS, Changes, Guest, Profile, create, get, known_by, seen, update
+from hospes.capabilities.guests.profile import (
+    COLUMNS,
+    Changes,
+    Guest,
+    Profile,
+    create,
+    get,
+    identifiers_of,
+    known_by,
+    owners,
+    seen,
+    update,
+)
 
 __all__ = [
     "COLUMNS",
@@ -31,6 +43,8 @@ __all__ = [
     "TagAdded",
     "TagRemoved",
     "Wanted",
+    "attributes",
+    "channels",
     "checked_email",
     "checked_phone",
     "consents",
@@ -41,11 +55,13 @@ __all__ = [
     "fold",
     "get",
     "hold",
+    "identifiers_of",
     "known_by",
     "list_page",
     "marks",
     "merge",
     "notes",
+    "owners",
     "seen",
     "tags",
     "unmerge",

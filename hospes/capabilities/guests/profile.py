@@ -172,7 +172,7 @@ async def create(
     email = folding.email(profile.email) if profile.email else None
     phone = folding.phone(profile.phone) if profile.phone else None
     attributes = checked_attributes(profile.attributes, is_rich=profile.is_rich)
-    known = [*_identifiers(email, phone, shared=profile.shared), *profile.identifiers]
+    known = [*identifiers_of(email, phone, shared=profile.shared), *profile.identifiers]
     answers = Answers.everywhere(profile.marketing_consent).answered(profile.consents)
     try:
         row = await tx.find(
@@ -311,7 +311,7 @@ async def known_by(
     reader: Reader, *, email: str | None = None, phone: str | None = None, first: str | None = None
 ) -> int | None:
     """The guest who has this email or phone; `first` says which of them decides. Raises Invalid."""
-    given = _identifiers(folding.email(email) if email else None, folding.phone(phone) if phone else None)
+    given = identifiers_of(folding.email(email) if email else None, folding.phone(phone) if phone else None)
     found = {owner.kind: owner.guest_id for owner in await owners(reader, given)}
     return next((found[kind] for kind in (first, "email", "phone") if kind in found), None)
 
@@ -461,7 +461,7 @@ async def _restate(
     evidence: str,
     words: str | None = None,
 ) -> None:
-    had, has = _identifiers(before.email, before.phone), _identifiers(after.email, after.phone, shared=shared)
+    had, has = identifiers_of(before.email, before.phone), identifiers_of(after.email, after.phone, shared=shared)
     gone = [identifier for identifier in had if identifier not in has]
     if gone:
         await tx.run(FORGET, before.id, [kind for kind, _ in gone], [value for _, value in gone])
@@ -506,9 +506,10 @@ TAKEN = sql("""
 """)
 
 
-def _identifiers(
+def identifiers_of(
     email: str | None, phone: str | None, *, shared: frozenset[str] = frozenset()
 ) -> list[tuple[str, str]]:
+    """What an email address and a phone number say of who it is; those that are `shared` say nothing."""
     found = [("email", folding.email_identity(email))] if email and "email" not in shared else []
     return found + ([("phone", folding.phone_identity(phone))] if phone and "phone" not in shared else [])
 

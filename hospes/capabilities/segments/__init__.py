@@ -20,7 +20,7 @@ from hospes.capabilities.segments.definitions import (
 from hospes.capabilities.segments.explaining import Explanation, Finding, explain
 from hospes.capabilities.segments.happenings import ListJoined, ListLeft, SegmentEntered, SegmentLeft
 from hospes.capabilities.segments.keeping import Keeper
-from hospes.capabilities.segments.noting import note, note_all
+from hospes.capabilities.segments.noting import note, note_all, note_tracked
 from hospes.capabilities.segments.rules import VERSION, parse
 from hospes.capabilities.segments.schema import schema
 
@@ -51,6 +51,7 @@ __all__ = [
     "members",
     "note",
     "note_all",
+    "note_tracked",
     "parse",
     "publish",
     "sample",

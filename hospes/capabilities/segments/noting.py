@@ -46,6 +46,11 @@ async def note_all(tx: Tx, noted: Sequence[tuple[int, str]]) -> None:
         tx.wake(JOB)
 
 
+async def note_tracked(tx: Tx, told: Sequence[events.Tracked]) -> None:
+    """As `note`, for events that were tracked together."""
+    await note_all(tx, sorted({(one.guest_id, f"{TRACKED}:{one.name}") for one in told}))
+
+
 class Noted(msgspec.Struct, frozen=True):
     """A guest to whom something happened, and the one that answers for it; None when it is gone."""
 

@@ -1,5 +1,6 @@
 """How this API words what went wrong: one field, `detail`, a text or a list of faults. Contract 5."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -38,6 +39,7 @@ STATUSES: dict[type[HospesError], int] = {
 class Speech:
     content_type = b"application/json; charset=utf-8"
     takes_request_ids = True
+    statuses: Mapping[int, int] = {}
 
     def error(self, _status: int, detail: Any, _request_id: str) -> bytes:
         """A dictionary that holds `detail` is the whole body; anything else is the detail."""

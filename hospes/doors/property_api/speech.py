@@ -1,5 +1,6 @@
 """How this API words what went wrong: an envelope with a stable code, a text, the request's id. Contract 6."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -53,6 +54,7 @@ _UNREADABLE = ("missing", "json_invalid", "string_unicode")
 class Speech:
     content_type = b"application/json; charset=utf-8"
     takes_request_ids = False
+    statuses: Mapping[int, int] = {}
 
     def error(self, status: int, detail: Any, request_id: str) -> bytes:
         """A dictionary holds code, message and details; anything else is the message."""

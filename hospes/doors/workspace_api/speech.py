@@ -1,5 +1,6 @@
 """How this API words what went wrong: problem details (RFC 9457)."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -39,6 +40,7 @@ STATUSES: dict[type[HospesError], int] = {
 class Speech:
     content_type = b"application/problem+json"
     takes_request_ids = True
+    statuses: Mapping[int, int] = {}
 
     def error(self, status: int, detail: Any, _request_id: str) -> bytes:
         """A dictionary adds members to the problem; anything else is its detail."""

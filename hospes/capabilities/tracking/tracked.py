@@ -1,0 +1,113 @@
+"""Events that somebody tracks, many at once: found, made and written in one transaction. Audience API 4."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+
+from hospes.base.db import Tx, sql
+from hospes.base.errors import Invalid
+from hospes.capabilities import events
+from hospes.capabilities.tracking import types, users
+from hospes.capabilities.tracking.entries import Event, User
+from hospes.capabilities.tracking.types import Dropped
+
+# How long the id of an event is remembered.
+REMEMBERED = timedelta(days=30)
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What came of one event: its guest and what of it was not saved, or why it was refused."""
+
+    guest_id: int | None
+    dropped: list[Dropped]
+    refusal: str | None = None
+
+
+KNOWN = sql("""
+    SELECT i.value, coalesce(g.merged_into, g.id) AS guest_id, g.merged_into IS NULL AS is_final
+      FROM guest_identifiers i
+      JOIN guests g ON g.workspace_id = $1 AND g.id = i.guest_id
+     WHERE i.workspace_id = $1 AND i.kind = 'user_id' AND i.value = ANY ($2::text[])
+""")
+
+
+class _Known(msgspec.Struct, frozen=True):
+    value: str
+    guest_id: int
+    is_final: bool
+
+
+async def record(tx: Tx, told: Sequence[Event], *, is_merging: bool, is_after_user: bool = False) -> list[Told]:
+    """Write events in their order, with users that nobody knew made first; one outcome for each.
+
+    `is_after_user`: the event of a user who was made here is not older than the user. Audience API 3.4.
+    """
+    known = await types.settle(tx, "event", (one.attributes for one in told))
+    news = await _news(tx, told)
+    guests = await _plain(tx, told)
+    outcomes: list[Told] = []
+    written: list[events.Tracked] = []
+    for place, event in enumerate(told):
+        attributes, dropped = types.sift(event.attributes, known)
+        is_new = False
+        guest_id = guests.get(event.user.user_id or "") if event.user.says_nothing else None
+        if guest_id is None:
+            try:
+                async with tx.undoable():
+                    user = await users.upsert(tx, event.user, is_merging=is_merging)
+            except Invalid as error:
+                outcomes.append(Told(None, dropped, error.message))
+                continue
+            guest_id, is_new = user.guest_id, user.is_new
+            dropped = [*dropped, *user.dropped]
+            if event.user.user_id:
+                guests[event.user.user_id] = guest_id
+        outcomes.append(Told(guest_id, dropped))
+        if place in news:
+            at = event.at or tx.now
+            kept = msgspec.structs.replace(event, attributes=attributes)
+            at = max(at, tx.now) if is_after_user and is_new else at
+            written.append(events.Tracked(guest_id, event.name, kept.payload(guest_id), at))
+    await events.record_tracked(tx, written)
+    return outcomes
+
+
+async def _plain(tx: Tx, told: Sequence[Event]) -> dict[str, int]:
+    """The guests of user ids that are known, and stand for themselves."""
+    asked = list({one.user.user_id for one in told if one.user.user_id and _is_plain(one.user)})
+    found = await tx.all(_Known, KNOWN, asked) if asked else []
+    return {one.value: one.guest_id for one in found if one.is_final}
+
+
+def _is_plain(user: User) -> bool:
+    return user.says_nothing and user.anonymous_id is None
+
+
+REMEMBER = sql("""
+    INSERT INTO tracked_ids (workspace_id, id, created_at)
+    SELECT $1, id, $3
+      FROM unnest($2::text[]) AS given (id)
+     ORDER BY id
+        ON CONFLICT DO NOTHING
+    RETURNING id
+""")
+FORGET = sql("DELETE FROM tracked_ids WHERE workspace_id = $1 AND created_at < $2")
+
+
+async def _news(tx: Tx, told: Sequence[Event]) -> set[int]:
+    """The places of events that were not told before under the same id."""
+    by_id: dict[str, int] = {}
+    plain = set()
+    for place, one in enumerate(told):
+        if one.id is None:
+            plain.add(place)
+        else:
+            by_id.setdefault(one.id, place)
+    fresh = await tx.column(REMEMBER, list(by_id), tx.now) if by_id else []
+    return plain | {by_id[id_] for id_ in fresh}
+
+
+async def sweep(tx: Tx) -> None:
+    """Forget ids of events that nobody sends again."""
+    await tx.run(FORGET, tx.now - REMEMBERED)
