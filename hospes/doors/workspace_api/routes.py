@@ -1,6 +1,17 @@
 """The Workspace API's table."""
 
-from hospes.doors.workspace_api import apps, campaigns, loyalty, places, promotions, segments, stays, templates, wifi
+from hospes.doors.workspace_api import (
+    apps,
+    campaigns,
+    loyalty,
+    places,
+    promotions,
+    pushes,
+    segments,
+    stays,
+    templates,
+    wifi,
+)
 
 BASE = "/api/workspace/v1"
 DOCS = BASE
@@ -12,6 +23,7 @@ ROUTES = [
     *promotions.ROUTES,
     *loyalty.ROUTES,
     *templates.ROUTES,
+    *pushes.ROUTES,
     *campaigns.ROUTES,
     *segments.ROUTES,
     *apps.ROUTES,
