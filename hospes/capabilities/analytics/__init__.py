@@ -1,6 +1,6 @@
 """Analytics: figures kept up to date as things happen, and a way to prove them from the log."""
 
-from hospes.capabilities.analytics import days
+from hospes.capabilities.analytics import days, personal
 from hospes.capabilities.analytics.days import count
 from hospes.capabilities.analytics.figures import (
     Day,
@@ -26,6 +26,7 @@ __all__ = [
     "fold",
     "guest_figures",
     "overview",
+    "personal",
     "promotion_figures",
     "recount",
     "sums",

@@ -1,6 +1,6 @@
 """Bookings: stays at properties, whose guests are the house's guests."""
 
-from hospes.capabilities.bookings import feed, listing, parameters, party, showing, stays
+from hospes.capabilities.bookings import feed, listing, parameters, party, personal, showing, stays
 from hospes.capabilities.bookings.feed import fan_out
 from hospes.capabilities.bookings.happenings import BookingCancelled, BookingCreated, BookingUpdated
 from hospes.capabilities.bookings.party import Party
@@ -42,6 +42,7 @@ __all__ = [
     "lock",
     "parameters",
     "party",
+    "personal",
     "read_only",
     "showing",
     "stays",

@@ -311,6 +311,9 @@ async def _settled(tx: Tx, before: Booking, told: party.Party, *, evidence: str)
     """The fields of a booking that tell of its guest, after what was told."""
     if told.is_empty:
         return {}
+    # What feeds and files say of somebody who was erased does not bring them back.
+    if before.guest_id is not None and await guests.personal.is_erased(tx, before.guest_id):
+        return {}
     guest_id = await party.settle(tx, before.guest_id, told, evidence=evidence)
     if guest_id is None:
         return {}

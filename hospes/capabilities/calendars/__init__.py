@@ -1,6 +1,6 @@
 """Calendars: where bookings come from, and who is told which nights are taken."""
 
-from hospes.capabilities.calendars import publishing, subscriptions
+from hospes.capabilities.calendars import personal, publishing, subscriptions
 from hospes.capabilities.calendars.polling import CalendarPolls, Fetched, Fetcher
 from hospes.capabilities.calendars.subscriptions import JOB, Calendar
 
@@ -10,6 +10,7 @@ __all__ = [
     "CalendarPolls",
     "Fetched",
     "Fetcher",
+    "personal",
     "publishing",
     "subscriptions",
 ]

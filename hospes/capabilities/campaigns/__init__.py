@@ -1,6 +1,6 @@
 """Campaigns: one thing said to many guests, each at their own moment, and what came of it."""
 
-from hospes.capabilities.campaigns import audiences, exports, links, reports, rules, touches
+from hospes.capabilities.campaigns import audiences, exports, links, personal, reports, rules, touches
 from hospes.capabilities.campaigns.audiences import EVERYONE, Audience
 from hospes.capabilities.campaigns.authoring import Author
 from hospes.capabilities.campaigns.content import Button, Content
@@ -45,6 +45,7 @@ __all__ = [
     "list_after",
     "list_between",
     "pause",
+    "personal",
     "rehearse",
     "reports",
     "resume",

@@ -11,6 +11,7 @@ import msgspec
 
 from hospes.base import zones
 from hospes.base.db import Reader, sql
+from hospes.base.errors import NotFound
 from hospes.capabilities import guests
 from hospes.capabilities.campaigns.rules import Rules, quiet_ends
 from hospes.capabilities.campaigns.sources import Recipient
@@ -25,6 +26,7 @@ CAUSES = (
     "frequency_cap",
     "duplicate",
     "cancelled",
+    "erased",
 )
 
 
@@ -104,7 +106,10 @@ async def facts(
     )
     for place, one in enumerate(found):
         if one.merged_into is not None:
-            answering = (await guests.get(reader, one.guest_id)).id
+            try:
+                answering = (await guests.get(reader, one.guest_id)).id
+            except NotFound:
+                continue  # erased: nothing is known any more, and no address either
             [became] = await reader.all(Facts, FACTS, [answering], [one.recipient], channel, since, campaign_id)
             found[place] = msgspec.structs.replace(became, asked_id=one.asked_id)
     return found

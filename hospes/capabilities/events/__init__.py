@@ -1,5 +1,6 @@
 """The log: everything that happens, once, in order."""
 
+from hospes.capabilities.events import personal
 from hospes.capabilities.events.log import (
     Entry,
     Event,
@@ -34,6 +35,7 @@ __all__ = [
     "list_after",
     "list_at_property",
     "list_newest",
+    "personal",
     "record",
     "record_tracked",
     "since",

@@ -1,11 +1,12 @@
 """Guests: who they are, what they agreed to, what is said of them, what happened to them."""
 
-from hospes.capabilities.guests import attributes, channels, consents, counts, marks, notes, tags
+from hospes.capabilities.guests import attributes, channels, consents, counts, marks, notes, personal, tags
 from hospes.capabilities.guests.folding import email as checked_email
 from hospes.capabilities.guests.folding import email_identity, fold
 from hospes.capabilities.guests.folding import phone as checked_phone
 from hospes.capabilities.guests.happenings import (
     GuestCreated,
+    GuestErased,
     GuestMerged,
     GuestUnmerged,
     GuestUpdated,
@@ -34,6 +35,7 @@ __all__ = [
     "Changes",
     "Guest",
     "GuestCreated",
+    "GuestErased",
     "GuestMerged",
     "GuestUnmerged",
     "GuestUpdated",
@@ -62,6 +64,7 @@ __all__ = [
     "merge",
     "notes",
     "owners",
+    "personal",
     "seen",
     "tags",
     "unmerge",

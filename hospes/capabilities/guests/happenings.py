@@ -48,6 +48,13 @@ class NoteAdded(Event, frozen=True):
     note_id: int
 
 
+class GuestErased(Event, frozen=True):
+    """A person was erased: their id answers no more, and whoever copied them has to forget them too."""
+
+    TYPE: ClassVar[str] = "guest.erased"
+    TITLE: ClassVar[str] = "Guest erased"
+
+
 class GuestMerged(Event, frozen=True):
     """Two records turned out to be one person; `merged_guest_id` answers for `guest_id` from now on."""
 

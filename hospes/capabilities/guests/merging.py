@@ -47,16 +47,17 @@ class _Held(msgspec.Struct, frozen=True):
 HOLD = sql("SELECT merged_into, absorbed FROM guests WHERE workspace_id = $1 AND id = $2 FOR UPDATE")
 
 
-async def hold(tx: Tx, guest_id: int) -> list[int]:
+async def hold(tx: Tx, guest_id: int, *, even_erased: bool = False) -> list[int]:
     """Nobody else changes this guest or what it has until the transaction ends.
 
-    Returns its family, the guest that answers for all of it first. Raises NotFound.
+    Returns its family, the guest that answers for all of it first. Raises NotFound, for one who was erased
+    too, unless it is about the house's own books.
     """
     held = await tx.find(_Held, HOLD, guest_id)
-    while held is not None and held.merged_into is not None:
-        guest_id = held.merged_into
+    while held is not None and held.merged_into not in (None, guest_id):
+        guest_id = held.merged_into or guest_id
         held = await tx.find(_Held, HOLD, guest_id)
-    if held is None:
+    if held is None or (held.merged_into is not None and not even_erased):
         raise NotFound("Guest not found")
     if not held.absorbed:
         return [guest_id]
@@ -126,7 +127,7 @@ async def merge(tx: Tx, kept_id: int, merged_id: int, *, evidence: str) -> int:
     )
     shared = await tx.column(SHARE_TAGS, merged.id, kept.id, tx.actor.door, merge_id, tx.now)
     hidden = await tx.column(TAGS, merged.id)
-    await _count(tx, merged, -1, flags=flag_steps(kept, after), tags_added=shared, tags_gone=hidden)
+    await recount(tx, merged, -1, flags=flag_steps(kept, after), tags_added=shared, tags_gone=hidden)
     await marks.forget(tx, merged.created_at, merged.id)
     return merge_id
 
@@ -206,7 +207,7 @@ async def unmerge(tx: Tx, merge_id: int) -> None:
     taken = await tx.column(WITHDRAW_TAGS, kept.id, merge_id)
     merged = await get(tx, row.merged_guest_id)
     shown = await tx.column(TAGS, merged.id)
-    await _count(tx, merged, 1, flags=flag_steps(kept, after), tags_added=shown, tags_gone=taken)
+    await recount(tx, merged, 1, flags=flag_steps(kept, after), tags_added=shown, tags_gone=taken)
     await marks.forget(tx, merged.created_at, merged.id)
 
 
@@ -269,9 +270,10 @@ async def _show(tx: Tx, guest: Guest, *, absorbed: int) -> None:
     )
 
 
-async def _count(
+async def recount(
     tx: Tx, merged: Guest, step: int, *, flags: dict[str, int], tags_added: list[int], tags_gone: list[int]
 ) -> None:
+    """A guest leaves the counts (`step` -1) or comes back to them, with whatever else changes."""
     changes = Counter({counts.ALL: step, **flags})
     groups = [counts.at_location(merged.location_id)] if merged.location_id is not None else []
     groups += counts.flagged(counts.VIP, merged.location_id) if merged.is_vip else []

@@ -107,9 +107,10 @@ GET = sql(f"""
 async def get(reader: Reader, guest_id: int) -> Guest:
     """The guest that this id answers for: its own, or the one it was merged into. Raises NotFound."""
     guest = await reader.find(Guest, GET, guest_id)
-    while guest is not None and guest.merged_into is not None:
+    while guest is not None and guest.merged_into not in (None, guest.id):
         guest = await reader.find(Guest, GET, guest.merged_into)
-    if guest is None:
+    # Who was erased points at itself.
+    if guest is None or guest.merged_into is not None:
         raise NotFound("Guest not found")
     return guest
 

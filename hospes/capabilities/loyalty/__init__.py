@@ -1,6 +1,6 @@
 """Loyalty: points as a ledger, tiers that follow from it, rewards, and the rules that earn."""
 
-from hospes.capabilities.loyalty import ledger, programs, rewards, rules, standing, tiers
+from hospes.capabilities.loyalty import ledger, personal, programs, rewards, rules, standing, tiers
 from hospes.capabilities.loyalty.ledger import Balance, Movement, add, balance, history, redeem, reverse
 from hospes.capabilities.loyalty.rules import earn, earn_for_visit
 from hospes.capabilities.loyalty.standing import NOBODYS, Standing, standings
@@ -19,6 +19,7 @@ __all__ = [
     "earn_for_visit",
     "history",
     "ledger",
+    "personal",
     "programs",
     "rank",
     "redeem",

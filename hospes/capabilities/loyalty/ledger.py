@@ -329,7 +329,7 @@ async def list_ended(reader: Reader) -> dict[int, list[int]]:
 
 async def write_off(tx: Tx, guest_id: int, lot_ids: list[int]) -> None:
     """Move what is left in these ended lots of one guest to breakage, as of the instants they ended."""
-    family = await guests.hold(tx, guest_id)
+    family = await guests.hold(tx, guest_id, even_erased=True)
     lots = await tx.all(Lot, STILL, lot_ids)
     by_end: dict[datetime, list[Lot]] = {}
     for lot in lots:

@@ -30,6 +30,10 @@ LOCK = sql("""
     SELECT id, guest_id, channel, address, campaign_id
       FROM messages
      WHERE workspace_id = $1 AND id = $2 AND status = ANY ($3::text[])
+       -- Of who was erased, nothing becomes known any more.
+       AND NOT EXISTS (SELECT
+                         FROM guests g
+                        WHERE g.workspace_id = $1 AND g.id = messages.guest_id AND g.erased_at IS NOT NULL)
        FOR UPDATE
 """)
 NOTE = sql("""

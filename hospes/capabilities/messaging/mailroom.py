@@ -12,7 +12,7 @@ from hospes.base import ids, metrics
 from hospes.base.clock import Clock
 from hospes.base.db import Actor, Database, Tx, columns, sql
 from hospes.base.secrets import Vault
-from hospes.capabilities import events
+from hospes.capabilities import events, guests
 from hospes.capabilities.messaging import letters, outbox, sending, suppressions
 from hospes.capabilities.messaging.happenings import MessageBounced, MessageDelivered, MessageFailed, MessageSent
 from hospes.capabilities.messaging.letters import Carrier, Letter, Receipt
@@ -254,6 +254,8 @@ def _done(message: Claimed, receipt: Receipt, now: datetime) -> _Done:
 
 async def note_end(tx: Tx, message: Claimed | Left, status: str, reason: str) -> None:
     """Tell the log that a message bounced or failed; an address that bounced gets nothing more."""
+    if message.guest_id is not None and await guests.personal.is_erased(tx, message.guest_id):
+        return
     if status == "bounced":
         await suppressions.add(tx, message.channel, message.address, reason=reason)
     if message.guest_id is None:

@@ -1,6 +1,6 @@
 """Missions: work on site, by hand or for each stay by itself."""
 
-from hospes.capabilities.missions import happenings, turnover, work
+from hospes.capabilities.missions import happenings, personal, turnover, work
 from hospes.capabilities.missions.work import (
     STATUSES,
     TYPES,
@@ -28,6 +28,7 @@ __all__ = [
     "get",
     "happenings",
     "list_page",
+    "personal",
     "turnover",
     "work",
 ]

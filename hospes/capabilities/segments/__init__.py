@@ -1,6 +1,6 @@
 """Segments: guests for whom rules hold, kept current; and lists, kept by hand."""
 
-from hospes.capabilities.segments import checking, lists
+from hospes.capabilities.segments import checking, lists, personal
 from hospes.capabilities.segments.checking import Difference, check
 from hospes.capabilities.segments.definitions import (
     JOB,
@@ -53,6 +53,7 @@ __all__ = [
     "note_all",
     "note_tracked",
     "parse",
+    "personal",
     "publish",
     "sample",
     "schema",

@@ -32,7 +32,7 @@ _ROUND = 1000
 _KEPT_COMPILED = 1000
 _ACTOR = Actor("worker", "segments")
 # These concern every segment: who is new or gone is to be judged by all.
-_ALWAYS = ("guest.created", "guest.merged", "guest.unmerged", "guest.deleted", "guest.anonymized", "user.deleted")
+_ALWAYS = ("guest.created", "guest.merged", "guest.unmerged", "guest.erased")
 
 log = structlog.get_logger()
 

@@ -1,6 +1,6 @@
 """The wallet: everything a guest holds, links to it, codes for the till, passes for phones."""
 
-from hospes.capabilities.wallet import codes, links, pass_devices, passes
+from hospes.capabilities.wallet import codes, links, pass_devices, passes, personal
 from hospes.capabilities.wallet.contents import Contents, contents
 from hospes.capabilities.wallet.links import Link, LinkEnded
 from hospes.capabilities.wallet.pass_cards import card
@@ -22,6 +22,7 @@ __all__ = [
     "links",
     "pass_devices",
     "passes",
+    "personal",
     "redeem",
     "refresh",
 ]

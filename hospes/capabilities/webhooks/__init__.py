@@ -1,6 +1,6 @@
 """Webhooks: who wants to hear of what, and the deliveries that tell them."""
 
-from hospes.capabilities.webhooks import subscriptions
+from hospes.capabilities.webhooks import personal, subscriptions
 from hospes.capabilities.webhooks.courier import Courier, Headers, Sender
 from hospes.capabilities.webhooks.endpoints import (
     EVENTS,
@@ -40,6 +40,7 @@ __all__ = [
     "get_delivery",
     "list_all",
     "list_deliveries",
+    "personal",
     "replay",
     "replay_since",
     "rotate_secret",

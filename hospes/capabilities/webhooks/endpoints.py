@@ -27,6 +27,9 @@ EVENTS = (
     "visit.ended",
 )
 
+# Goes to everyone who may have been told of the guest, whatever they subscribe to.
+ERASED = "guest.erased"
+
 UNSET = msgspec.UNSET
 
 

@@ -19,7 +19,7 @@ from hospes.capabilities.webhooks import endpoints
 JOB = "webhooks"
 LEASE = timedelta(seconds=90)
 
-_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _REPLAY_BATCH = 500
 
 
@@ -49,7 +49,7 @@ class Attempt(msgspec.Struct, frozen=True):
 # One ULID is made for the event; its last digit tells its endpoints apart (there are 20 at most).
 FAN_OUT = sql(f"""
     INSERT INTO webhook_deliveries (workspace_id, id, endpoint_id, position, sequence, event, body, due_at, created_at)
-    SELECT $1, $2 || substr('{_DIGITS}', row_number() OVER ()::integer, 1), chosen.id, $3, $4, $5, $6, $7, $7
+    SELECT $1, $2 || substr('{DIGITS}', row_number() OVER ()::integer, 1), chosen.id, $3, $4, $5, $6, $7, $7
       FROM (SELECT e.id
               FROM webhook_endpoints e
              WHERE e.workspace_id = $1 AND e.is_active AND e.events && ARRAY[$5, '*'] AND e.property_id IS NULL
@@ -172,7 +172,7 @@ async def replay_since(tx: Tx, endpoint_id: int, since: datetime) -> int:
     NotFound.
     """
     endpoint = await endpoints.get(tx, endpoint_id)
-    types, after, sent = endpoints.wanted_events(endpoint.events), 0, 0
+    types, after, sent = [*endpoints.wanted_events(endpoint.events), endpoints.ERASED], 0, 0
     while batch := await log.since(tx, since, types, after=after, limit=_REPLAY_BATCH):
         after, sent = batch[-1].position, sent + len(batch)
         await tx.run(

@@ -1,6 +1,6 @@
 """Wi-Fi: portals and who signed in, sessions that RADIUS opens and closes, and the visits they make."""
 
-from hospes.capabilities.wifi import access, portals, sessions, visits
+from hospes.capabilities.wifi import access, personal, portals, sessions, visits
 from hospes.capabilities.wifi.portals import Portal, Settings
 from hospes.capabilities.wifi.sessions import Packet, Present, Session, Wanted
 from hospes.capabilities.wifi.signing_in import Form, SignIn, sign_in
@@ -15,6 +15,7 @@ __all__ = [
     "SignIn",
     "Wanted",
     "access",
+    "personal",
     "portals",
     "sessions",
     "sign_in",

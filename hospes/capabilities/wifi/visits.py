@@ -115,7 +115,7 @@ async def end_over(tx: Tx, *, gap_minutes: int) -> int:
     """End visits that nobody came back to; returns how many. They ended when the last session did."""
     over = await tx.all(Visit, OVER, tx.now, gap_minutes)
     for visit in over:
-        await guests.hold(tx, visit.guest_id)
+        await guests.hold(tx, visit.guest_id, even_erased=True)
         await _end(tx, visit, visit.last_at)
     return len(over)
 

@@ -3,6 +3,7 @@
 from hospes.doors.workspace_api import (
     apps,
     campaigns,
+    guests,
     loyalty,
     places,
     promotions,
@@ -26,5 +27,6 @@ ROUTES = [
     *pushes.ROUTES,
     *campaigns.ROUTES,
     *segments.ROUTES,
+    *guests.ROUTES,
     *apps.ROUTES,
 ]
