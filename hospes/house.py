@@ -33,6 +33,7 @@ from hospes.capabilities import (
     messaging,
     missions,
     oauth,
+    record,
     segments,
     staff,
     tracking,
@@ -276,6 +277,7 @@ class House:
             Chore("wifi.visits", 30, self._end_visits),
             Chore("wallet.sweep", 3600, self._sweep_codes),
             Chore("oauth.sweep", 3600, self._sweep_apps),
+            Chore("privacy.retention", 3600, self._let_go_of_old),
             *(Chore(f"{name}.check", 15, job.check) for name, job in jobs.items()),
         ]
 
@@ -329,6 +331,17 @@ class House:
         await oauth.ending.sweep(self.database, now)
         await oauth.partners.sweep(self.database, now)
         await staff.sessions.sweep(self.database, now)
+
+    async def _let_go_of_old(self) -> None:
+        for workspace in await workspaces.list_all(self.database):
+            await self.let_go_of_old(workspace.id)
+
+    async def let_go_of_old(self, workspace_id: int) -> None:
+        """Shorten what a workspace keeps for so many days and no longer."""
+        now, has_more = await self.instant(workspace_id), True
+        while has_more:
+            async with self.database.begin(workspace_id, now=now, actor=_CHORES) as tx:
+                has_more = await record.retention.shorten(tx)
 
     async def _fold_days(self) -> None:
         for workspace in await workspaces.list_all(self.database):

@@ -255,6 +255,20 @@ class Database:
         return Reader(self._anyone, workspace_id, now, actor)
 
     @asynccontextmanager
+    async def snapshot(self, workspace_id: int, *, now: datetime, actor: Actor) -> AsyncIterator[Reader]:
+        """Reads that all see one consistent moment, whatever is committed meanwhile. Raises Busy."""
+        connection, is_well = await self._taken(), False
+        try:
+            transaction = await _started(connection, isolation="repeatable_read", readonly=True)
+            try:
+                yield Reader(_Guarded(connection), workspace_id, now, actor)
+            finally:
+                await _translating(transaction.rollback, unless_gone=connection)
+            is_well = True
+        finally:
+            await self._connections.give(connection, is_well=is_well)
+
+    @asynccontextmanager
     async def begin(self, workspace_id: int, *, now: datetime, actor: Actor) -> AsyncIterator[Tx]:
         """A transaction: committed on leaving, rolled back when anything is raised.
 
@@ -336,9 +350,9 @@ class DatabaseError(HospesError):
         super().__init__(f"The database refused a statement (SQLSTATE {state}).")
 
 
-async def _started(connection: Any) -> Any:
+async def _started(connection: Any, **how: Any) -> Any:
     try:
-        transaction = connection.transaction()
+        transaction = connection.transaction(**how)
         await transaction.start()
     except DRIVER_ERRORS as error:
         raise translated(error) from None

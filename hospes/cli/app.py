@@ -30,6 +30,7 @@ from hospes.cli import (
 )
 from hospes.cli import demo as demo_workspace
 from hospes.cli import doctor as examination
+from hospes.cli import guests as privacy
 from hospes.cli.session import DataDir, Json, say, secret_key, settings_for, show, told, with_house
 
 app = typer.Typer(
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 workspace_app = typer.Typer(no_args_is_help=True, help="Workspaces: the tenants of this server.")
 keys_app = typer.Typer(no_args_is_help=True, help="API keys of a workspace.")
-guests_app = typer.Typer(no_args_is_help=True, help="Two records of one person.")
+guests_app = typer.Typer(no_args_is_help=True, help="Guests: two records of one person, export, erasure, retention.")
 app.add_typer(workspace_app, name="workspace")
 app.add_typer(keys_app, name="keys")
 app.add_typer(guests_app, name="guests")
@@ -130,6 +131,10 @@ def doctor(data_dir: DataDir = None, as_json: Json = False) -> None:
 
 
 app.command("backup")(backup.backup)
+guests_app.command("export")(privacy.export)
+guests_app.command("erase")(privacy.erase)
+guests_app.command("hold")(privacy.hold)
+guests_app.command("retention")(privacy.retention)
 
 
 @workspace_app.command("create")

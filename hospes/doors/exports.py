@@ -1,4 +1,4 @@
-"""`/exports/{token}`: a table that somebody asked for, once, streamed as it is read."""
+"""`/exports/{token}`: what somebody asked for, once: a campaign's table as it is read, or all of a guest."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
@@ -10,15 +10,19 @@ from starlette.types import Receive, Scope, Send
 from hospes.base.db import Actor, Database
 from hospes.base.errors import HospesError, NotFound
 from hospes.base.secrets import Unreadable, Vault
-from hospes.capabilities import campaigns
+from hospes.capabilities import campaigns, record
 
 _ACTOR = Actor("exports", "Export link")
-_TYPES = {"csv": "text/csv; charset=utf-8; header=present", "ndjson": "application/x-ndjson"}
+_TYPES = {
+    "csv": "text/csv; charset=utf-8; header=present",
+    "ndjson": "application/x-ndjson",
+    "zip": "application/zip",
+}
 
 
 class _Table(msgspec.Struct, frozen=True):
-    wanted: campaigns.exports.Asked
-    pages: AsyncIterator[str]
+    name: str
+    pages: AsyncIterator[bytes]
 
 
 class Exports:
@@ -46,25 +50,48 @@ class Exports:
             await _stream(table, send)
 
     async def _opened(self, token: str) -> _Table:
+        try:
+            wanted_guest = record.exporting.asked(self._vault, token)
+        except Unreadable:
+            return await self._campaign(token)
+        return await self._guest(wanted_guest)
+
+    async def _guest(self, wanted: record.exporting.Asked) -> _Table:
+        now = await self._instant(wanted.workspace_id)
+        async with self._database.snapshot(wanted.workspace_id, now=now, actor=_ACTOR) as reader:
+            exported = await record.export(reader, wanted.guest_id)
+        async with self._database.begin(wanted.workspace_id, now=now, actor=_ACTOR) as tx:
+            await record.exporting.use(tx, wanted)
+        return _Table(f"guest-{wanted.guest_id}.zip", _one(exported.packed()))
+
+    async def _campaign(self, token: str) -> _Table:
         wanted = campaigns.exports.asked(self._vault, token)
         now = await self._instant(wanted.workspace_id)
         reader = self._database.reader(wanted.workspace_id, now=now, actor=_ACTOR)
         pages = await campaigns.exports.written(reader, wanted.campaign_id, wanted.form, figure=wanted.figure)
         async with self._database.begin(wanted.workspace_id, now=now, actor=_ACTOR) as tx:
             await campaigns.exports.use(tx, wanted)
-        return _Table(wanted, pages)
+        return _Table(f"campaign-{wanted.campaign_id}.{wanted.form}", _encoded(pages))
 
 
 async def _stream(table: _Table, send: Send) -> None:
-    name = f"campaign-{table.wanted.campaign_id}.{table.wanted.form}"
     headers = {
-        "content-type": _TYPES[table.wanted.form],
-        "content-disposition": f'attachment; filename="{name}"',
+        "content-type": _TYPES[table.name.rpartition(".")[2]],
+        "content-disposition": f'attachment; filename="{table.name}"',
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
     }
     raw = [(key.encode("ascii"), value.encode("ascii")) for key, value in headers.items()]
     await send({"type": "http.response.start", "status": 200, "headers": raw})
     async for page in table.pages:
-        await send({"type": "http.response.body", "body": page.encode(), "more_body": True})
+        await send({"type": "http.response.body", "body": page, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _encoded(pages: AsyncIterator[str]) -> AsyncIterator[bytes]:
+    async for page in pages:
+        yield page.encode()
+
+
+async def _one(file: bytes) -> AsyncIterator[bytes]:
+    yield file

@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 
 from hospes.base.db import Tx
+from hospes.base.secrets import Vault
 from hospes.capabilities import record
-from hospes.doors.workspace_api.shapes import Body
+from hospes.doors.workspace_api.shapes import Body, Instant
 from hospes.web.routes import Route
 
 
@@ -21,6 +23,23 @@ async def erase_guest(tx: Tx, guest_id: int) -> None:
     not over, and for a guest who is held.
     """
     await record.erase(tx, guest_id, evidence="workspace API")
+
+
+class ExportOut(msgspec.Struct, frozen=True):
+    """An address that gives the file once, until then."""
+
+    url: str
+    expires_at: Instant
+
+
+async def export_guest(tx: Tx, guest_id: int, vault: Vault, public_url: str) -> ExportOut:
+    """Export a guest
+
+    Everything that is known of them, as JSON and CSV in one zip file. The address works once within a day,
+    and says nothing of the guest.
+    """
+    made = await record.exporting.offer(tx, vault, guest_id)
+    return ExportOut(f"{public_url}/exports/{made.token}", made.expires_at.isoformat())
 
 
 async def hold_guest(tx: Tx, guest_id: int, body: HoldIn) -> None:
@@ -50,6 +69,7 @@ def _route(method: str, path: str, handler: Any, **more: Any) -> Route:
 
 ROUTES = [
     _route("DELETE", "/guests/{guest_id}", erase_guest, status=204, errors=(404, 409)),
+    _route("POST", "/guests/{guest_id}/export", export_guest, status=201, answer=ExportOut, errors=(404,)),
     _route(
         "PUT",
         "/guests/{guest_id}/hold",
