@@ -20,7 +20,8 @@ from hospes.providers.outbound import Outbound
 from hospes.providers.smpp import Smpp
 from hospes.providers.sms_http import SmsHttp
 from tests.channels.message_centre import open_centre
-from tests.channels.pushing import KEY, carrier
+from tests.channels.pushing import KEY, Browser, carrier, registered
+from tests.channels.pushing import put as put_push
 from tests.channels.test_app_pushes import EC, RSA, pem
 from tests.channels.texting import hook, mailroom, put, standing
 from tests.living import Api, Home, Receiver
@@ -128,3 +129,13 @@ async def test_a_provider_that_tells_no_id_is_well_too(
         await mailroom(home, vault, {"sms": sms}).run(api.workspace_id)
 
     assert (await standing(api, message_id)).status == "sent"
+
+
+async def test_a_worker_of_the_house_carries_every_channel(home: Home, api: Api, vault: Vault) -> None:
+    guest = await api.new_guest(phone="+33612380003")
+    registration_id = await registered(api, vault, guest, Browser("https://push.example/house").target)
+    made = [await put(api, guest), await put_push(api, guest, registration_id, url="https://hotel.example/room")]
+
+    await api.deliver()
+
+    assert [(await standing(api, one)).status for one in made] == ["delivered", "delivered"]

@@ -80,6 +80,25 @@ async def test_the_push_service_can_tell_who_sends(home: Home, api: Api, vault: 
     assert claims["exp"] - home.clock.now().timestamp() == timedelta(hours=12).total_seconds()
 
 
+async def test_only_addresses_of_the_web_are_led_to(home: Home, api: Api, vault: Vault) -> None:
+    async with push_service() as service:
+        guest, browser, registration_id = await guest_with_browser(api, vault, service)
+        await put(
+            api,
+            guest,
+            registration_id,
+            url="javascript:alert(1)",
+            icon="data:text/html,x",
+            image="file:///etc/passwd",
+            buttons=[{"title": "x", "url": "intent://x"}, {"title": "Map", "url": "https://hotel.example/map"}],
+        )
+        await push(home, api, vault)
+
+    content = browser.read(service.received[0].body)
+    assert (content["url"], content["icon"], content["image"]) == (None, None, None)
+    assert [action["title"] for action in content["actions"]] == ["Map"]
+
+
 @pytest.mark.parametrize("status", [404, 410])
 async def test_a_subscription_that_is_gone_ends_and_no_other_of_the_guest(
     home: Home, api: Api, vault: Vault, status: int

@@ -102,10 +102,11 @@ async def register(tx: Tx, vault: Vault, guest_id: int, target: Target) -> int:
     for what is no endpoint, key or token, Exhausted when the guest has 50.
     """
     target = checked(target)
-    family = await guests.hold(tx, guest_id)
     mark = _mark(tx, vault, target)
     sealed = _sealed(tx, vault, target, mark)
+    # The registration before the guest, as whoever ends one: the log locks the guest too.
     known = await tx.find(Registration, LIVE, target.platform, mark)
+    family = await guests.hold(tx, guest_id)
     if known is not None and known.guest_id in family:
         await tx.run(REFRESH, known.id, *sealed, tx.now)
         return known.id
