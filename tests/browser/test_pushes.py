@@ -75,9 +75,7 @@ async def registered_worker(context: BrowserContext, page: Page, site: str) -> W
 
     session.on("ServiceWorker.workerRegistrationUpdated", note)
     await session.send("ServiceWorker.enable")
-    await page.wait_for_function(
-        "async () => Boolean((await navigator.serviceWorker.getRegistration('/push/'))?.active)"
-    )
+    await once(page, "async () => Boolean((await navigator.serviceWorker.getRegistration('/push/'))?.active)")
     async with asyncio.timeout(20):
         while f"{site}/push/" not in found:
             await page.evaluate("0")
@@ -92,9 +90,16 @@ async def shown(page: Page, number: int = 1) -> list[dict[str, Any]]:
       return shown.length === number && shown.map(({ title, body, tag, data, actions }) =>
         ({ title, body, tag, data, actions: actions.map((one) => one.title) }));
     }"""
-    found = await page.wait_for_function(look, arg=number)
-    value: list[dict[str, Any]] = await found.json_value()
-    return value
+    found: list[dict[str, Any]] = await once(page, look, number)
+    return found
+
+
+async def once(page: Page, look: str, argument: Any = None) -> Any:
+    """What the look finds, once that is something; the browser's own waiting takes a promise for an answer."""
+    async with asyncio.timeout(20):
+        while not (found := await page.evaluate(look, argument)):
+            pass
+    return found
 
 
 async def test_what_is_pushed_is_shown_and_the_server_hears_of_it(
