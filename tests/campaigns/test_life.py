@@ -284,6 +284,19 @@ async def test_a_segment_that_is_not_there_or_not_published_is_refused(home: Hom
         assert refused.value.field == "segment_id"
 
 
+async def test_a_campaign_whose_segment_is_gone_when_it_starts_has_failed(home: Home, api: Api) -> None:
+    segment_id = await segment_of_vips(api)
+    campaign_id = await broadcast(api, audience=campaigns.audiences.segment(segment_id), at=NOON + timedelta(hours=1))
+    async with api.begin() as tx:
+        await segments.delete(tx, segment_id)
+
+    home.clock.advance(hours=1)
+    await api.deliver()
+
+    campaign = await campaigns.get(api.reader(), campaign_id)
+    assert (campaign.state, campaign.error, campaign.is_open) == ("failed", "There is no such segment.", False)
+
+
 async def test_a_list_is_whoever_is_on_it_and_a_merged_guest_once(home: Home, api: Api) -> None:
     anna, twin = await new_guest(api, "Anna"), await new_guest(api, "Anna B", email="annab@example.com")
     ben = await new_guest(api, "Ben")

@@ -155,6 +155,7 @@ async def test_figures_of_a_channel_are_the_sum_of_its_campaigns(home: Home, api
     later = await reports.by_channel(api.reader(), now + timedelta(seconds=1), now + timedelta(days=1))
 
     assert (found["email"].campaigns, found["email"].figures["delivered"]) == (2, 3)
+    assert [(bucket.day_on, bucket.sent) for bucket in found["email"].series] == [(date(2026, 6, 20), 3)]
     assert (found["sms"].campaigns, found["sms"].figures["delivered"]) == (1, 1)
     assert later == []
 

@@ -68,7 +68,9 @@ def test_the_text_of_an_email_is_made_from_its_html() -> None:
 
 async def test_a_value_adds_no_header(home: Home, api: Api) -> None:
     anna = await new_guest(api, "Anna", attributes={"trick": "x\r\nBcc: all@example.com"})
-    said = campaigns.Content(subject="Hi @{trick}@", html="<p>Hi</p>", from_name="Cafe @{trick}@")
+    said = campaigns.Content(
+        subject="Hi @{trick}@", html="<p>Hi</p>", from_name="Cafe @{trick}@", reply_to="hello@cafe.example"
+    )
     await broadcast(api, anna, content=said)
 
     await api.deliver()
@@ -76,6 +78,8 @@ async def test_a_value_adds_no_header(home: Home, api: Api) -> None:
     mail = mail_to(home, api, "anna@example.com")
     assert mail["Bcc"] is None
     assert mail["Subject"] == "Hi x Bcc: all@example.com"
+    assert mail["Reply-To"] == "hello@cafe.example"
+    assert str(mail["From"]).startswith('"Cafe x Bcc: all@example.com"')
 
 
 async def test_the_contracts_names_and_custom_attributes_are_known(home: Home, api: Api) -> None:

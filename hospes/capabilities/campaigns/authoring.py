@@ -115,6 +115,12 @@ class Author:
     async def next_due(self, workspace_id: int) -> datetime | None:
         """As `messaging.Author.next_due`."""
         reader = self._database.reader(workspace_id, now=await self._instant(workspace_id), actor=_ACTOR)
+        running = set(await reader.column(RUNNING))
+        if not running:
+            return None
+        # Of two lots that end at the same moment, each may take the other for still in hand.
+        async with self._database.begin(workspace_id, now=reader.now, actor=_ACTOR) as tx:
+            await self.ended(tx, running)
         return await reader.value(NEXT_DUE)  # type: ignore[no-any-return]
 
     async def waiting(self) -> list[int]:
@@ -172,6 +178,7 @@ def _details(said: Content) -> str:
 
 
 BUSINESS = sql("SELECT name FROM workspaces WHERE id = $1", across="reads the workspace's own row")
+RUNNING = sql("SELECT id FROM campaigns WHERE workspace_id = $1 AND is_open AND state = 'running'")
 NEXT_DUE = sql("""
     SELECT min((SELECT min(m.due_at) FROM messages m WHERE m.workspace_id = $1 AND m.campaign_id = c.id
                    AND m.due_at IS NOT NULL))

@@ -31,7 +31,7 @@ async def rehearse(reader: Reader, plan: Plan) -> Rehearsal:
     after = 0
     while page := await sources.page(reader, audience, plan.channel, plan.platform, after=after, most=_PAGE):
         after = page[-1].guest_id
-        known = await judging.facts(reader, page, channel=plan.channel, rules=set_rules, campaign_id=None)
+        known = await judging.standing(reader, page, channel=plan.channel, rules=set_rules)
         for fact in known:
             verdict = judging.judge(fact, channel=plan.channel, purpose=purpose, rules=set_rules, now=reader.now)
             counted[verdict.cause or ("waiting" if verdict.wait_until else "sent")] += 1

@@ -271,6 +271,7 @@ class OfChannel(msgspec.Struct, frozen=True):
     channel: str
     campaigns: int
     figures: dict[str, int]
+    series: list[Bucket]
 
 
 IN_PERIOD = sql("""
@@ -286,18 +287,43 @@ class _Named(msgspec.Struct, frozen=True):
     channel: str
 
 
-async def by_channel(reader: Reader, since: datetime, before: datetime) -> list[OfChannel]:
-    """The figures of all campaigns that start in this time, at most a year of it, by channel. Raises Invalid."""
+async def by_channel(
+    reader: Reader, since: datetime, before: datetime, *, every: str = "daily", zone: str = "UTC"
+) -> list[OfChannel]:
+    """The figures of all campaigns that start in this time, at most a year of it, by channel; and when it was.
+
+    `every` as in `series`; the campaign of a bucket is 0. Raises Invalid.
+    """
     if not since <= before <= since + _LONGEST:
         raise Invalid("The time ends after it begins, and within 366 days.", field="before")
     found = await reader.all(_Named, IN_PERIOD, since, before)
-    counted = await figures(reader, [one.id for one in found])
-    totals: dict[str, Counter[str]] = {one.channel: Counter() for one in found}
+    channels: dict[str, list[int]] = {}
     for one in found:
-        totals[one.channel].update(msgspec.structs.asdict(counted[one.id]))
-    for total in totals.values():
-        del total["campaign_id"]
+        channels.setdefault(one.channel, []).append(one.id)
+    counted = await figures(reader, [one.id for one in found])
     return [
-        OfChannel(channel, sum(one.channel == channel for one in found), dict(total))
-        for channel, total in totals.items()
+        OfChannel(
+            channel,
+            len(campaign_ids),
+            _sum([counted[campaign_id] for campaign_id in campaign_ids]),
+            _joined(await series(reader, campaign_ids, every=every, zone=zone)),
+        )
+        for channel, campaign_ids in channels.items()
     ]
+
+
+def _sum(of: list[Figures]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for one in of:
+        total.update(msgspec.structs.asdict(one))
+    del total["campaign_id"]
+    return dict(total)
+
+
+def _joined(buckets: list[Bucket]) -> list[Bucket]:
+    """The buckets of several campaigns as those of one."""
+    days: dict[date, list[int]] = {}
+    for bucket in buckets:
+        counts = msgspec.structs.astuple(bucket)[2:]
+        days[bucket.day_on] = [a + b for a, b in zip(days.get(bucket.day_on, [0] * len(counts)), counts, strict=True)]
+    return [Bucket(0, day, *counts) for day, counts in sorted(days.items())]

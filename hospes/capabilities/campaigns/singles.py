@@ -69,5 +69,5 @@ async def send_one(
 
 async def _causes(tx: Tx, recipients: list[Recipient], channel: str, purpose: str) -> list[str | None]:
     set_rules = await rules.get(tx)
-    known = await judging.facts(tx, recipients, channel=channel, rules=set_rules, campaign_id=None)
+    known = await judging.standing(tx, recipients, channel=channel, rules=set_rules)
     return [judging.judge(one, channel=channel, purpose=purpose, rules=set_rules, now=tx.now).cause for one in known]

@@ -240,6 +240,7 @@ class ChannelFigures(msgspec.Struct, frozen=True):
     channel: str
     campaigns: int
     figures: dict[str, int]
+    series: list[Bucket]
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -306,6 +307,11 @@ class Every(msgspec.Struct, frozen=True, kw_only=True):
 class Period(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     before: datetime
+    every: str = "daily"
+
+
+def _buckets(found: list[reports.Bucket]) -> list[Bucket]:
+    return [Bucket(*msgspec.structs.astuple(one)[1:]) for one in found]
 
 
 def _local(text: str) -> datetime:
@@ -410,16 +416,16 @@ async def show_series(reader: Reader, campaign_id: int, query: Every) -> Series:
     """
     await campaigns.get(reader, campaign_id)
     found = await reports.series(reader, [campaign_id], every=query.every)
-    return Series([Bucket(*msgspec.structs.astuple(one)[1:]) for one in found])
+    return Series(_buckets(found))
 
 
 async def show_overview(reader: Reader, query: Period) -> Overview:
     """Report on all campaigns
 
-    Those that start from `since` until before `before`, by channel.
+    Those that start from `since` until before `before`, by channel, and when it happened.
     """
-    found = await reports.by_channel(reader, query.since, query.before)
-    return Overview([ChannelFigures(one.channel, one.campaigns, one.figures) for one in found])
+    found = await reports.by_channel(reader, query.since, query.before, every=query.every)
+    return Overview([ChannelFigures(one.channel, one.campaigns, one.figures, _buckets(one.series)) for one in found])
 
 
 async def export_campaign(tx: Tx, campaign_id: int, body: ExportIn, vault: Vault, public_url: str) -> ExportOut:
