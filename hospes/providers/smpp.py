@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import msgspec
 import structlog
 from aiosmpplib import NPI, TON, DeliverSm, GSM7BitCodec, PhoneNumber, SmppCommandStatus, SubmitSm, UCS2Codec
 
@@ -54,13 +55,21 @@ class Smpp:
     """A `Carrier` for text messages; open as a context manager, so that receipts come in."""
 
     def __init__(
-        self, url: str, desk: SmsDesk, clock: Clock, *, sender_name: str, patience_seconds: float = 5.0
+        self,
+        url: str,
+        desk: SmsDesk,
+        clock: Clock,
+        *,
+        sender_name: str,
+        patience_seconds: float = 5.0,
+        answer_seconds: float = 30.0,
     ) -> None:
         """`url` is `smpp://user:password@host[:port][?system_type=…]`, or `smpps://…`.
 
-        A message waits for a line to be opened as long as `patience_seconds`. Raises Misconfigured.
+        A message waits for a line to be opened as long as `patience_seconds`, and for its response as
+        long as `answer_seconds`. Raises Misconfigured.
         """
-        self._account = _account(url)
+        self._account = msgspec.structs.replace(_account(url), answer_seconds=answer_seconds)
         self._desk = desk
         self._clock = clock
         self._source = _source(sender_name)

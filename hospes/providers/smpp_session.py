@@ -28,7 +28,6 @@ from aiosmpplib import (
 OK: Final = SmppCommandStatus.ESME_ROK
 _HEADER: Final = struct.Struct("!IIII")
 _LONGEST_PDU: Final = 70_000
-_ANSWER_SECONDS: Final = 30.0
 # Silence for so long is asked about, and after as much again the line counts as dead.
 _IDLE_SECONDS: Final = 30.0
 _MOST_DELIVERIES: Final = 20
@@ -44,6 +43,8 @@ class Account(msgspec.Struct, frozen=True):
     password: str
     system_type: str = ""
     is_tls: bool = False
+    # How long a response may take.
+    answer_seconds: float = 30.0
 
     def bind(self) -> BindTransceiver:
         """Raises ValueError for a name of more than 15 characters, or a password of more than 8."""
@@ -74,8 +75,16 @@ OnDelivery = Callable[[DeliverSm], Awaitable[SmppCommandStatus]]
 class Session:
     """Open it with `bind`, then let `run` read until the line is gone."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, on_delivery: OnDelivery) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        on_delivery: OnDelivery,
+        *,
+        answer_seconds: float,
+    ) -> None:
         self._reader = reader
+        self._answer_seconds = answer_seconds
         self._writer = writer
         self._on_delivery = on_delivery
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
@@ -87,10 +96,10 @@ class Session:
     @classmethod
     async def bind(cls, account: Account, on_delivery: OnDelivery) -> Self:
         """Connect and bind (SMPP 4.1.5). Raises OSError or TimeoutError; NotBoundError is an OSError too."""
-        async with asyncio.timeout(_ANSWER_SECONDS):
+        async with asyncio.timeout(account.answer_seconds):
             trust = ssl.create_default_context() if account.is_tls else None
             reader, writer = await asyncio.open_connection(account.host, account.port, ssl=trust)
-            session = cls(reader, writer, on_delivery)
+            session = cls(reader, writer, on_delivery, answer_seconds=account.answer_seconds)
             try:
                 writer.write(account.bind().pdu())
                 _, status, _, _ = await session._read()
@@ -115,7 +124,7 @@ class Session:
         self._waiting[number] = waiting
         try:
             self._writer.write(message.pdu())
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with asyncio.timeout(self._answer_seconds):
                 return await waiting
         except (TimeoutError, OSError) as error:
             raise CutError(type(error).__name__) from None

@@ -37,6 +37,7 @@ class MessageCentre:
         self.name: Callable[[int], str] = lambda number: f"id-{number}"
         # Instead of an answer.
         self.cuts = False
+        self.is_silent = False
         self.before_answer: Callable[[str], Any] | None = None
         self._writers: list[asyncio.StreamWriter] = []
         self._sequence = 5000
@@ -82,6 +83,8 @@ class MessageCentre:
         self.raw.append(pdu)
         if self.cuts:
             writer.transport.abort()
+            return
+        if self.is_silent:
             return
         status, name = self.status(message), self.name(len(self.taken))
         if self.before_answer is not None:

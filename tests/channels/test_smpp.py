@@ -151,6 +151,23 @@ async def test_a_message_that_may_have_been_taken_is_not_sent_again(
     assert found.error == "The line was cut after the message was handed over. It is not sent again."
 
 
+async def test_a_centre_that_takes_a_message_and_says_nothing_is_not_sent_it_again(
+    home: Home, api: Api, vault: Vault, centre: MessageCentre
+) -> None:
+    """D48"""
+    centre.is_silent = True
+    async with Smpp(
+        centre.url, home.server.sms_desk(), home.clock, sender_name="Hospes", answer_seconds=1.0
+    ) as carrier:
+        message_id = await texted(home, api, vault, carrier, "+33612370016")
+        home.clock.advance(hours=1)
+        await run(home, api, vault, carrier)
+
+    found = await standing(api, message_id)
+    assert (found.status, len(centre.taken)) == ("failed", 1)
+    assert "It is not sent again." in (found.error or "")
+
+
 async def test_while_the_centre_does_not_let_us_in_messages_wait(
     home: Home, api: Api, vault: Vault, centre: MessageCentre
 ) -> None:
