@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from hospes.base.secrets import Vault
+from hospes.capabilities import guests
 from hospes.capabilities.messaging import Letter, Receipt
 from hospes.providers.mail import Dkim, MailWriter
 from tests.living import Api, Home
@@ -105,6 +106,23 @@ async def test_an_address_that_does_not_exist_bounces_and_is_sent_nothing_more(
     lifted = await api.workspace("POST", "/suppressions/lift", {"channel": "email", "address": "Gone@example.com"})
     assert lifted.status == 200
     assert (await api.post("/communication/email/send", again)).status == 202
+
+
+async def test_who_wants_offers_by_text_message_alone_gets_none_by_email(
+    home: Home, api: Api, vault: Vault, post: Post
+) -> None:
+    await new_template(api, **NEWS)
+    guest = await api.new_guest(email="alex@example.com", marketing_consent=True)
+    request_id = await send(api, guest, "news")
+    async with api.begin() as tx:
+        await guests.update(tx, guest["id"], guests.Changes(consents={"email": False}), evidence="test")
+
+    async with mailroom(home, vault, post.port) as room:
+        await room.run(api.workspace_id)
+    again = await api.post("/communication/email/send", {"guest_id": guest["id"], "template_slug": "news"})
+
+    assert (post.envelopes, (await standing(api, request_id))["status"]) == ([], "failed")
+    assert again.status == 409
 
 
 @pytest.mark.parametrize("says", ["451 4.7.1 Greylisted", "421 4.3.2 Going down", "452 4.2.2 Mailbox full"])

@@ -149,9 +149,10 @@ CLAIM = sql("""
     )
     SELECT c.id, c.guest_id, c.channel, c.purpose, c.address, c.subject, c.html, c.plain AS text, c.attempts,
            c.queued_at, w.name AS business, s.address IS NOT NULL AS is_suppressed,
-           coalesce(CASE c.channel WHEN 'email' THEN g.email_consent
-                                   WHEN 'sms' THEN g.sms_consent
-                                   ELSE g.push_consent END, g.marketing_consent, true) AS is_consented
+           g.id IS NULL
+           OR coalesce(CASE c.channel WHEN 'email' THEN g.email_consent
+                                      WHEN 'sms' THEN g.sms_consent
+                                      ELSE g.push_consent END, false) AS is_consented
       FROM claimed c
       JOIN workspaces w ON w.id = c.workspace_id
       LEFT JOIN suppressions s ON s.workspace_id = $1 AND s.channel = c.channel AND s.address = lower(c.address)

@@ -55,7 +55,7 @@ async def send(tx: Tx, guest_id: int, slug: str, variables: Mapping[str, Any], *
     house = await tx.find(_House, HOUSE)
     if guest.email is None:
         raise Conflict("Guest has no email address")
-    if template.purpose == MARKETING and not guest.marketing_consent:
+    if template.purpose == MARKETING and not guest.email_consent:
         raise Conflict("Guest has not given marketing consent")
     if await suppressions.holds(tx, "email", guest.email):
         raise Conflict("The guest's email address does not take messages: an earlier one bounced or was complained of")
