@@ -40,6 +40,8 @@ class Planted:
         self.canaries: list[str] = []
         self.guest: dict[str, Any] = {}
         self.other: dict[str, Any] = {}
+        self.booking_id = 0
+        self.mac = self.ip = ""
 
     def canary(self) -> str:
         """A text that stands nowhere else."""
@@ -90,6 +92,7 @@ class Planted:
         receiver.answers(200, body=self.canary().encode())
         party = bookings.Party(email=self.guest["email"])
         booking = await self.account.new_booking("2026-05-01", guest=party, notes=self.canary(), amount=480)
+        self.booking_id = booking.id
         named = bookings.Party(
             first_name=self.canary(), last_name=self.canary(), address=bookings.party.Address(line1=self.canary())
         )

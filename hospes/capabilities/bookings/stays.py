@@ -291,6 +291,9 @@ async def alter(tx: Tx, before: Booking, changes: Changes, *, evidence: str, is_
 
     Raises Invalid, Conflict for nights that are taken; nothing is written then.
     """
+    if before.guest_id is not None and await guests.personal.is_erased(tx, before.guest_id):
+        # What feeds, files and apps say of somebody who was erased does not bring them back.
+        changes = msgspec.structs.replace(changes, notes=UNSET, custom={}, guest=party.Party())
     await parameters.check(tx, changes.custom)
     own = {field: value for field in _OWN if (value := getattr(changes, field)) is not UNSET}
     stated = msgspec.structs.replace(before, **own)
@@ -310,9 +313,6 @@ async def alter(tx: Tx, before: Booking, changes: Changes, *, evidence: str, is_
 async def _settled(tx: Tx, before: Booking, told: party.Party, *, evidence: str) -> dict[str, Any]:
     """The fields of a booking that tell of its guest, after what was told."""
     if told.is_empty:
-        return {}
-    # What feeds and files say of somebody who was erased does not bring them back.
-    if before.guest_id is not None and await guests.personal.is_erased(tx, before.guest_id):
         return {}
     guest_id = await party.settle(tx, before.guest_id, told, evidence=evidence)
     if guest_id is None:

@@ -30,7 +30,8 @@ LOCK = sql("""
     SELECT id, guest_id, channel, address, campaign_id
       FROM messages
      WHERE workspace_id = $1 AND id = $2 AND status = ANY ($3::text[])
-       -- Of who was erased, nothing becomes known any more.
+       -- Of who was erased, nothing becomes known any more; nor of what went to an address of theirs.
+       AND (guest_id IS NOT NULL OR address <> '')
        AND NOT EXISTS (SELECT
                          FROM guests g
                         WHERE g.workspace_id = $1 AND g.id = messages.guest_id AND g.erased_at IS NOT NULL)
