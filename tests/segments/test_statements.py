@@ -116,10 +116,16 @@ def _narrowed(one: dict[str, Any], filters: dict[str, tuple[str, str]], kind: ty
     return made
 
 
-def rules_of(condition: dict[str, Any]) -> Any:
-    """A condition that is not enough by itself stands beside everyone."""
+def all_rules_of(name: str) -> Any:
+    """Every condition of a field, in groups of every kind; what is not enough by itself stands beside everyone."""
+    conditions = conditions_for(name)
+    half = len(conditions) // 2
+    groups = [
+        {"combinator": "or", "rules": conditions[: half + 1]},
+        {"combinator": "and", "not": True, "rules": conditions[half:]},
+    ]
     everyone = {"field": "everyone", "operator": "=", "value": True}
-    return parse({"combinator": "and", "rules": [condition, everyone]})
+    return parse({"combinator": "and", "rules": [everyone, *groups]})
 
 
 def test_every_field_has_conditions_with_each_of_its_operators() -> None:
@@ -132,30 +138,27 @@ def test_every_field_has_conditions_with_each_of_its_operators() -> None:
 async def test_every_field_can_be_prepared_in_every_way(dsn: str, name: str) -> None:
     connection = await asyncpg.connect(dsn)
 
-    for condition in conditions_for(name):
-        for around in AROUND:
-            for way in WAYS:
-                compiled = way(rules_of(condition), around)
-                prepared = await connection.prepare(compiled.statement.text)
-                first = len(prepared.get_parameters()) - len(compiled.values)
-                assert first == {compiling.judging: 4, compiling.explaining: 3, compiling.sampling: 3}.get(way, 2), (
-                    condition
-                )
+    for around in AROUND:
+        for way in WAYS:
+            compiled = way(all_rules_of(name), around)
+            prepared = await connection.prepare(compiled.statement.text)
+            given = {compiling.judging: 4, compiling.explaining: 3, compiling.sampling: 3}.get(way, 2)
+            assert len(prepared.get_parameters()) == given + len(compiled.values)
 
     await connection.close()
 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_table_is_bound_to_the_workspace_and_every_value_is_a_parameter(name: str) -> None:
-    for condition in conditions_for(name):
-        for around in AROUND:
-            for way in WAYS:
-                tree = sqlglot.parse_one(way(rules_of(condition), around).statement.text, dialect="postgres")
+    for around in AROUND:
+        # Those that are left out differ from counting in what they select alone.
+        for way in (compiling.judging, compiling.counting):
+            tree = sqlglot.parse_one(way(all_rules_of(name), around).statement.text, dialect="postgres")
 
-                for select in tree.find_all(exp.Select, exp.Delete):
-                    _check_bound(select)
-                texts = {literal.this for literal in tree.find_all(exp.Literal) if literal.is_string}
-                assert not texts & {"Anna", "city", "page", "spa", "note.added", "Europe/Paris"}
+            for select in tree.find_all(exp.Select, exp.Delete):
+                _check_bound(select)
+            texts = {literal.this for literal in tree.find_all(exp.Literal) if literal.is_string}
+            assert not texts & {"Anna", "city", "page", "spa", "note.added", "Europe/Paris"}
 
 
 def _check_bound(select: Any) -> None:

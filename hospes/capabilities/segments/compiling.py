@@ -32,7 +32,8 @@ class Compiled(msgspec.Struct, frozen=True):
 
 
 ZONE = sql("SELECT time_zone FROM workspaces WHERE id = $1", across="the key of the table")
-HAS_MERGED = sql("SELECT EXISTS (SELECT FROM guests WHERE workspace_id = $1 AND merged_into IS NOT NULL)")
+# A guest who was erased points at itself, and answers for nobody.
+HAS_MERGED = sql("SELECT EXISTS (SELECT FROM guests WHERE workspace_id = $1 AND merged_into <> id)")
 
 
 async def surroundings(reader: Reader) -> Surroundings:
@@ -125,6 +126,9 @@ _ALL = """
 """
 
 
+_ATTRIBUTES = "g.attributes"
+
+
 class Written(msgspec.Struct, frozen=True):
     """Rules in SQL: whether they hold, when next they may not, and each condition by itself."""
 
@@ -202,7 +206,23 @@ def _scope(around: Surroundings, *, at: str, first: int, is_for_all: bool) -> Sc
 def _written(rules: Group, scope: Scope) -> Written:
     leaves = {one.path: field_of(one.condition).fragment(one.condition, scope) for one in conditions_of(rules)}
     next_at = earliest([leaf.next_at for leaf in leaves.values()]) or "NULL::timestamptz"
-    return Written(_tree(rules, leaves), next_at, list(leaves.values()), scope)
+    is_true = _planned(rules, leaves) if scope.is_for_all else _tree(rules, leaves)
+    return Written(is_true, next_at, list(leaves.values()), scope)
+
+
+def _planned(rules: Group, leaves: dict[str, Leaf]) -> str:
+    """As `_tree`, so that the planner does not guess.
+
+    It knows nothing of what attributes hold, and takes each condition on one for true of hardly anybody;
+    two, and it plans for one guest. In a CASE they are one condition that holds for half.
+    """
+    if rules.is_negated or rules.combinator == "or":
+        return _tree(rules, leaves)
+    texts = [_tree(rule, leaves) for rule in rules.rules]
+    unknown = [text for text in texts if _ATTRIBUTES in text]
+    known = [text for text in texts if _ATTRIBUTES not in text]
+    guarded = [f"CASE WHEN {' AND '.join(unknown)} THEN true ELSE false END"] if unknown else []
+    return f"({' AND '.join([*known, *guarded])})"
 
 
 def _tree(node: Placed | Group, leaves: dict[str, Leaf]) -> str:

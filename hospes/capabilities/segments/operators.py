@@ -132,9 +132,10 @@ def compared(counted: Counted, operator: str, value: Any, scope: Scope, *, holds
     """A tally beside a number; nobody's tally is 0.
 
     Where 0 would not do, the bare column stands in the comparison: then the planner knows that only
-    guests with a row can be meant, and joins the other way round.
+    guests with a row can be meant, and joins the other way round. `!=` is not one of these: what is not
+    there is not equal, either.
     """
-    column = f"coalesce({counted.sum}, 0)" if holds_at_zero else counted.sum
+    column = f"coalesce({counted.sum}, 0)" if holds_at_zero or operator == "!=" else counted.sum
     return Leaf(number(column, operator, value, scope).is_true, counted.next_at)
 
 
@@ -180,8 +181,16 @@ def over(condition: OfCount, tally: Tally, ends_at: str, scope: Scope) -> Leaf:
     return of_tally(condition, _narrowed(tally, None, only=only, next_at=coming), scope)
 
 
+# What asks for no more than whether there is any.
+_ANY = {(">=", 1): "", (">", 0): "", ("!=", 0): "", ("=", 0): "NOT ", ("<", 1): "NOT ", ("<=", 0): "NOT "}
+
+
 def of_tally(condition: OfCount, tally: Tally, scope: Scope) -> Leaf:
     """As many as the condition asks for."""
+    asked = None if isinstance(condition.value, list) else _ANY.get((condition.operator, condition.value))
+    found = scope.find(tally) if asked is not None else None
+    if found is not None:
+        return Leaf(f"{asked}{found}")
     counted = scope.count(tally)
     return compared(counted, condition.operator, condition.value, scope, holds_at_zero=condition.is_negative)
 

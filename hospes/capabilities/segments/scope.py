@@ -85,6 +85,16 @@ class Scope:
         has_next = tally.next_at is not None and not self.is_for_all
         return Counted(f"{name}.n", f"{name}.next_at" if has_next else None)
 
+    def find(self, tally: Tally) -> str | None:
+        """Whether anything is counted, without counting; None where that cannot be asked by itself.
+
+        So the planner may choose between looking at every row once and looking one guest up at a time.
+        """
+        if not self.is_for_all or self._has_merged or tally.measure != "count(*)":
+            return None
+        where = (*tally.where, *((tally.only,) if tally.only else ()), f"{tally.owner} = g.id")
+        return f"EXISTS (SELECT FROM {tally.tables} WHERE {' AND '.join(where)})"
+
     def _of_all(self, name: str, tally: Tally) -> str:
         where = " AND ".join((*tally.where, tally.only) if tally.only else tally.where)
         owner, tables = tally.owner, tally.tables
