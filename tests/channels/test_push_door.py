@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from hospes.base.secrets import Vault
-from hospes.capabilities import guests, wallet
+from hospes.capabilities import guests, record, wallet
 from hospes.capabilities.messaging import registrations
 from hospes.providers.message_folder import PushFolder, newest
 from tests.channels.pushing import Browser, carrier, put, registered
@@ -174,6 +174,22 @@ async def test_what_a_phone_tells_is_noted_once(home: Home, api: Api, vault: Vau
 
     assert {answer.status for answer in answers} == {204}
     assert (await seen(api)).count("push.dismissed") == 1
+
+
+async def test_of_an_erased_guest_nothing_more_is_written_down(
+    home: Home, api: Api, vault: Vault, tmp_path: Any
+) -> None:
+    """P7"""
+    guest, message_id, url = await pushed(home, api, vault, tmp_path)
+    async with api.begin() as tx:
+        await record.erase(tx, guest["id"], evidence="test")
+    before = await seen(api)
+
+    followed = await call(home, "GET", urlsplit(url).path)
+    told = await call(home, "POST", f"/push/on/{mark(vault, api, message_id)}", b"what=dismissed")
+
+    assert (followed.status, told.status) == (303, 404)
+    assert await seen(api) == before
 
 
 async def test_a_report_needs_the_pushs_own_mark(home: Home, api: Api, vault: Vault, tmp_path: Any) -> None:

@@ -46,6 +46,9 @@ LOCK = sql("""
     SELECT id, guest_id, channel, address, campaign_id
       FROM messages
      WHERE workspace_id = $1 AND id = $2 AND channel = 'push'
+       -- Of a guest who was erased, nothing more is written down.
+       AND NOT EXISTS (SELECT FROM guests g
+                        WHERE g.workspace_id = $1 AND g.id = messages.guest_id AND g.erased_at IS NOT NULL)
        FOR UPDATE
 """)
 DISMISSED = sql("""
