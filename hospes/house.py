@@ -50,6 +50,7 @@ from hospes.doors import (
     ical,
     mail_hook,
     pages,
+    partner_tokens,
     passes,
     property_api,
     push,
@@ -458,7 +459,11 @@ class House:
             )
         )
         under: dict[str, Any] = {f"/{name}/": guest_pages for name in ("p", "w", "u")}
-        under |= dict.fromkeys(("/staff", "/public/oauth/authorize", "/public/oauth/consent"), staff_pages)
+        staffs = ("/staff", "/public/oauth/authorize", "/public/oauth/consent", "/api/oauth/authorize")
+        under |= dict.fromkeys(staffs, staff_pages)
+        under["/api/oauth/access_token"] = partner_tokens.PartnerTokens(
+            self.database, self.clock, hosts, self.windows, proxies, limit=limit
+        )
         under |= dict.fromkeys(("/public/oauth/", "/.well-known/oauth-"), machines)
         return Entrance({**doors, **under}, Starlette(routes=routes))
 

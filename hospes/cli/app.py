@@ -15,6 +15,7 @@ from hospes.cli import (
     apps,
     backup,
     bookings,
+    brand_keys,
     calendars,
     campaigns,
     locks,
@@ -46,6 +47,8 @@ app.add_typer(workspace_app, name="workspace")
 app.add_typer(keys_app, name="keys")
 app.add_typer(guests_app, name="guests")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(brand_keys.app, name="brand-keys")
+app.add_typer(brand_keys.partners_app, name="partner-apps")
 app.add_typer(staff.app, name="staff")
 app.add_typer(apps.app, name="apps")
 app.add_typer(promotions.app, name="promotions")
@@ -114,6 +117,7 @@ def demo(data_dir: DataDir = None, as_json: Json = False) -> None:
         show(credentials)
     else:
         print(f"Workspace  {credentials.workspace_id}\nAPI key    {credentials.api_key}")
+        print(f"Brand      {credentials.brand_id}\nBrand key  {credentials.brand_key}")
         print(f"Sign in    {credentials.staff.email}\nPassword   {credentials.staff.password}")
 
 

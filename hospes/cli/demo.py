@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from typing import Any
 
 import msgspec
 
@@ -29,12 +30,19 @@ class Credentials(msgspec.Struct, frozen=True):
 
     workspace_id: int
     api_key: str
+    brand_id: int
+    brand_key: str
     staff: Owner
 
 
 def api_key(installation_key: str) -> str:
     """The demo's key follows from the installation's: it can be printed again and is nowhere stored."""
     return access.keys.PREFIX + _derived(installation_key, "api key")
+
+
+def brand_key(installation_key: str) -> str:
+    """As `api_key`, for the Audience API."""
+    return access.brand_keys.PREFIX + _derived(installation_key, "brand key")
 
 
 def _derived(installation_key: str, what: str) -> str:
@@ -66,10 +74,20 @@ async def fill(house: House, installation_key: str) -> Credentials:
             rate_limit=_LIMIT,
             secret=key,
         )
+    brand = brand_key(installation_key)
+    if not await access.brand_keys.is_known(house.database, brand):
+        await _open_brand(house, workspace.id, brand)
     owner = Owner(OWNER, _derived(installation_key, "password"))
     if await staff.find_by_email(house.database, OWNER) is None:
         now = house.clock.now()
         made = await staff.create(house.database, email=OWNER, name="Demo Owner", password=owner.password, now=now)
         async with house.database.begin(workspace.id, now=now, actor=_ACTOR) as tx:
             await staff.join(tx, made.id, "owner")
-    return Credentials(workspace.id, key, owner)
+    return Credentials(workspace.id, key, workspace.id, brand, owner)
+
+
+async def _open_brand(house: House, workspace_id: int, secret: str) -> None:
+    """A key for the Audience API, and limits that let a script try things."""
+    await access.brand_keys.create(house.database, workspace_id, name="Demo", now=house.clock.now(), secret=secret)
+    limits: dict[str, Any] = {f"{group}_limit": _LIMIT for group in ("user", "event", "campaign", "reporting")}
+    await access.brand_keys.set_settings(house.database, workspace_id, access.brand_keys.Settings(**limits))

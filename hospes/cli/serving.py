@@ -83,7 +83,13 @@ async def _prepare(settings: Settings, *, with_demo: bool) -> demo.Credentials |
 
 async def _refuse_demo_in_public(house: House, key: str) -> None:
     host = urlsplit(house.settings.public_url).hostname or ""
-    if not _is_loopback(host) and await access.keys.is_live(house.database, demo.api_key(key)):
+    is_public = not _is_loopback(host)
+    if is_public and await access.brand_keys.is_live(house.database, demo.brand_key(key)):
+        raise Misconfigured(
+            f"HOSPES_PUBLIC_URL is {house.settings.public_url}, and the demo's brand key still works here. "
+            "Turn it off first: hospes brand-keys list, then hospes brand-keys deactivate ID"
+        )
+    if is_public and await access.keys.is_live(house.database, demo.api_key(key)):
         raise Misconfigured(
             f"HOSPES_PUBLIC_URL is {house.settings.public_url}, and the demo workspace's key still works here. "
             "Revoke it first: hospes keys list, then hospes keys revoke ID"
@@ -134,6 +140,7 @@ def _announce(settings: Settings, address: str, credentials: demo.Credentials | 
         lines += [
             f"  API key        {key}",
             f"  Try it         curl -H 'Authorization: Bearer {key}' {address}{base}/crm/guests",
+            f"  Brand          {credentials.brand_id} with the key {credentials.brand_key}",
             f"  Wi-Fi page     {address}/p/{demo.SLUG}",
             f"  Sign in        {address}/staff with {credentials.staff.email} and {credentials.staff.password}",
         ]

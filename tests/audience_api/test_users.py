@@ -264,3 +264,40 @@ async def test_a_user_is_found_by_either_way_of_asking(brand: Brand) -> None:
     assert data(by_body) == data(by_entry) == await brand.user("u-1")
     unknown = await brand.post("/api/v1/user/userData", {"userID": "u-2"})
     assert said(unknown) == (400, "error", "Invalid resource: user not found")
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "query"),
+    [
+        ("DELETE", {"userID": "u-1"}, {}),
+        ("POST", {"nv": [{"userID": "u-1"}]}, {}),
+        ("DELETE", None, {"userID": "u-1"}),
+    ],
+)
+async def test_a_deleted_user_is_gone_for_every_door_and_totals_stay(
+    brand: Brand, method: str, body: Any, query: dict[str, str]
+) -> None:
+    await brand.tell("u-1", **ASHA)
+    await brand.track({"userID": "u-1", "event_name": "Order Placed", "attributes": {"note": "for Asha"}})
+    guest = await guest_of(brand, "u-1")
+
+    answer = await brand.ask(method, "/api/v1/user/delete", body, **query)
+
+    assert (answer.status, data(answer)) == (200, {"userID": "u-1"})
+    assert (await brand.api.get(f"/crm/guests/{guest['id']}")).status == 404
+    again = await brand.post("/api/v1/user/delete", {"userID": "u-1"})
+    assert said(again) == (400, "error", "Invalid resource: user not found")
+    asked = {"fromDate": "2026-06-20", "toDate": "2026-06-20", "trend_metric": "total_events"}
+    counted = await brand.post("/api_in/v1/get_event", {**asked, "event_name": "Order Placed"})
+    assert data(counted)["total"] == 1
+
+
+async def test_a_deleted_user_who_is_told_of_again_is_somebody_new(brand: Brand) -> None:
+    await brand.tell("u-1", **ASHA)
+    old = await guest_of(brand, "u-1")
+    await brand.post("/api/v1/user/delete", {"userID": "u-1"})
+
+    await brand.tell("u-1", email="asha@example.com")
+
+    assert (await guest_of(brand, "u-1"))["id"] != old["id"]
+    assert (await brand.user("u-1"))["user_attributes"] == {"email": "asha@example.com"}

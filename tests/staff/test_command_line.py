@@ -119,5 +119,5 @@ async def test_the_demos_owner_signs_in_with_what_is_printed(home: Home, hospes:
     first, second = hospes.json("demo"), hospes.json("demo")
 
     assert first == second
-    assert set(first) == {"workspace_id", "api_key", "staff"}
+    assert set(first) == {"workspace_id", "api_key", "brand_id", "brand_key", "staff"}
     assert await can_sign_in(home, first["staff"]["email"], first["staff"]["password"])

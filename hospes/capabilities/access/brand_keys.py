@@ -100,6 +100,11 @@ async def deactivate(database: Database, key_id: int, *, now: datetime) -> None:
 KNOWN = sql("SELECT EXISTS (SELECT FROM brand_keys WHERE hash = $1)", across="a key tells its workspace")
 
 
+async def is_live(database: Database, secret: str) -> bool:
+    """Whether this key is accepted."""
+    return await find(database, digest(secret)) is not None
+
+
 async def is_known(database: Database, secret: str) -> bool:
     """Whether this key was ever made; a deactivated one stays known."""
     row = await database.fetchrow(KNOWN, digest(secret))

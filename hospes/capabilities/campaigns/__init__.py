@@ -1,6 +1,6 @@
 """Campaigns: one thing said to many guests, each at their own moment, and what came of it."""
 
-from hospes.capabilities.campaigns import audiences, exports, links, personal, reports, rules, touches
+from hospes.capabilities.campaigns import audiences, exports, links, personal, reports, revenue, rules, touches
 from hospes.capabilities.campaigns.audiences import EVERYONE, Audience
 from hospes.capabilities.campaigns.authoring import Author
 from hospes.capabilities.campaigns.content import Button, Content
@@ -49,6 +49,7 @@ __all__ = [
     "rehearse",
     "reports",
     "resume",
+    "revenue",
     "rules",
     "send_one",
     "touches",

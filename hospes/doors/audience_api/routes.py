@@ -3,7 +3,7 @@
 from typing import Any
 
 from hospes.capabilities.tracking.users import Profile
-from hospes.doors.audience_api import reports, shapes, users
+from hospes.doors.audience_api import campaigns, reports, shapes, users
 from hospes.doors.audience_api.shapes import Envelope
 from hospes.web.routes import Route
 
@@ -36,7 +36,28 @@ _SERIES = {
     "event_name": "Order Placed",
     "event_property": [{"key": "Attributes - product_name", "operator": "Is one of", "value": ["Mug", "Cup"]}],
 }
+_PUSH = {"title": "Hello @{first_name}@", "message": "Your room is ready", "url": "https://hotel.example.com/stay"}
+_EMAIL = {"subject": "Hello @{first_name|there}@", "message": "<p>Your room is ready.</p>"}
+_SMS = {"message": "Hello @{first_name|there}@, your room is ready."}
+_LATER = {"scheduled_at": "2027-01-31T09:00:00+0000"}
+_CAMPAIGNS = {"fromDate": "2026-06-01", "toDate": "2026-06-30", "channel": "email", "timeseries": "daily"}
 _WHICH = {"userID": "u-77"}
+
+
+def _pushes(platform: str) -> list[Route]:
+    to_one, to_all, to_segment = campaigns.pushes(platform)
+    path = f"{BASE}/{platform}"
+    return [
+        _campaign(f"{path}/send", to_one, shapes.PushToOne, shapes.PushedOut, {**_WHICH, **_PUSH}),
+        _campaign(f"{path}/broadcast/all", to_all, shapes.PushToAll, shapes.PushedOut, {**_PUSH, **_LATER}),
+        _campaign(
+            f"{path}/broadcast/segment", to_segment, shapes.PushToSegment, shapes.PushedOut, {"segment_id": 31, **_PUSH}
+        ),
+    ]
+
+
+def _campaign(path: str, handler: Any, body: Any, answer: Any, example: Any) -> Route:
+    return _route("POST", path, handler, "campaign", body=body, answer=Envelope[answer], example=example)
 
 
 def _route(method: str, path: str, handler: Any, group: str, **more: Any) -> Route:
@@ -61,6 +82,26 @@ ROUTES = [
         answer=Envelope[shapes.BatchOut],
         example=_USERS,
         most_members=25_000,
+    ),
+    _route(
+        "DELETE",
+        f"{BASE}/user/delete",
+        users.delete_user,
+        "user",
+        body=shapes.UserIn,
+        query=shapes.UserQuery,
+        answer=Envelope[shapes.DeletedOut],
+        example=_WHICH,
+    ),
+    _route(
+        "POST",
+        f"{BASE}/user/delete",
+        users.post_user_deletion,
+        "user",
+        body=shapes.UserIn,
+        query=shapes.UserQuery,
+        answer=Envelope[shapes.DeletedOut],
+        example=_WHICH,
     ),
     _route("GET", f"{BASE}/user/userData", users.get_user, "user", query=shapes.UserQuery, answer=Envelope[Profile]),
     _route(
@@ -92,6 +133,33 @@ ROUTES = [
         example={"nv": [_EVENT]},
         most_members=50_000,
     ),
+    *(route for platform in ("web", "android", "ios") for route in _pushes(platform)),
+    _campaign(f"{BASE}/email/send", campaigns.send_email, shapes.EmailToOne, shapes.SentOut, {**_WHICH, **_EMAIL}),
+    _campaign(
+        f"{BASE}/email/broadcast/all",
+        campaigns.broadcast_email,
+        shapes.EmailToAll,
+        shapes.PlannedOut,
+        {**_EMAIL, **_LATER},
+    ),
+    _campaign(
+        f"{BASE}/email/broadcast/segment",
+        campaigns.broadcast_email_to_segment,
+        shapes.EmailToSegment,
+        shapes.PlannedOut,
+        {"segment_id": 31, **_EMAIL},
+    ),
+    _campaign(f"{BASE}/sms/send", campaigns.send_sms, shapes.SmsToOne, shapes.SentOut, {**_WHICH, **_SMS}),
+    _campaign(
+        f"{BASE}/sms/broadcast/all", campaigns.broadcast_sms, shapes.SmsToAll, shapes.PlannedOut, {**_SMS, **_LATER}
+    ),
+    _campaign(
+        f"{BASE}/sms/broadcast/segment",
+        campaigns.broadcast_sms_to_segment,
+        shapes.SmsToSegment,
+        shapes.PlannedOut,
+        {"segment_id": 31, **_SMS},
+    ),
     _route(
         "POST",
         f"{REPORTING_BASE}/get_event",
@@ -100,5 +168,14 @@ ROUTES = [
         body=shapes.SeriesIn,
         answer=Envelope[shapes.SeriesOut],
         example=_SERIES,
+    ),
+    _route(
+        "POST",
+        f"{REPORTING_BASE}/get_campaign",
+        reports.get_campaign,
+        "reporting",
+        body=shapes.CampaignsIn,
+        answer=Envelope[shapes.CampaignsOut],
+        example=_CAMPAIGNS,
     ),
 ]

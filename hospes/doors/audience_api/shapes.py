@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from hospes.capabilities import tracking
+from hospes.capabilities import campaigns, tracking
 
 T = TypeVar("T")
 
@@ -118,3 +118,168 @@ class SeriesOut(msgspec.Struct, frozen=True):
     timeseries: str
     total: int
     series: list[Point]
+
+
+Line = Annotated[str, Meta(min_length=1, max_length=998)]
+Link = Annotated[str, Meta(min_length=1, max_length=2000)]
+Number = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Written = Annotated[str, Meta(examples=["2026-07-01T09:00:00+0000"])]
+SegmentId = Number | Annotated[str, Meta(pattern="^[1-9][0-9]{0,17}$")]
+
+
+class PushIn(msgspec.Struct, frozen=True, kw_only=True):
+    """What a push says. Texts take `@{attribute}@`. A web push needs `url`."""
+
+    title: Line
+    message: Annotated[str, Meta(min_length=1, max_length=2000)]
+    url: Link | None = None
+    image: Link | None = None
+    icon: Link | None = None
+    campaign_name: Annotated[str, Meta(max_length=200)] | None = None
+    button_one: Line | None = msgspec.field(name="btnTitleOne", default=None)
+    button_one_url: Link | None = msgspec.field(name="btnUrlOne", default=None)
+    button_two: Line | None = msgspec.field(name="btnTitleTwo", default=None)
+    button_two_url: Link | None = msgspec.field(name="btnUrlTwo", default=None)
+
+    def content(self) -> campaigns.Content:
+        pairs = ((self.button_one, self.button_one_url), (self.button_two, self.button_two_url))
+        return campaigns.Content(
+            title=self.title,
+            text=self.message,
+            url=self.url,
+            image=self.image,
+            icon=self.icon,
+            buttons=[campaigns.Button(title, url or self.url or "") for title, url in pairs if title is not None],
+        )
+
+
+class PushToOne(PushIn, frozen=True, kw_only=True):
+    """To every device that the user has on this platform, or to one subscriber."""
+
+    user_id: UserId | None = msgspec.field(name="userID", default=None)
+    subscriber_id: Annotated[str, Meta(pattern="^[1-9][0-9]{0,17}$")] | None = None
+
+
+class PushToAll(PushIn, frozen=True, kw_only=True):
+    """To every subscriber of this platform, at once or at a time."""
+
+    scheduled_at: Written | None = None
+
+
+class PushToSegment(PushToAll, frozen=True, kw_only=True):
+    segment_id: SegmentId
+
+
+class EmailIn(msgspec.Struct, frozen=True, kw_only=True):
+    """What an email says: `message` is HTML. Answers go to `reply_to`, or to `from_email`."""
+
+    subject: Line
+    message: Annotated[str, Meta(min_length=1, max_length=200_000)]
+    from_name: Annotated[str, Meta(max_length=200)] | None = None
+    from_email: Annotated[str, Meta(max_length=254)] | None = None
+    reply_to: Annotated[str, Meta(max_length=254)] | None = None
+    campaign_name: Annotated[str, Meta(max_length=200)] | None = None
+
+    def content(self) -> campaigns.Content:
+        return campaigns.Content(
+            subject=self.subject,
+            html=self.message,
+            from_name=self.from_name or None,
+            reply_to=self.reply_to or self.from_email or None,
+        )
+
+
+class EmailToOne(EmailIn, frozen=True, kw_only=True):
+    """To one user, by id or address."""
+
+    user_id: UserId | None = msgspec.field(name="userID", default=None)
+    email: Annotated[str, Meta(max_length=254)] | None = None
+
+
+class EmailToAll(EmailIn, frozen=True, kw_only=True):
+    """To everybody with an email address, at once or at a time."""
+
+    scheduled_at: Written | None = None
+
+
+class EmailToSegment(EmailToAll, frozen=True, kw_only=True):
+    segment_id: SegmentId
+
+
+class SmsIn(msgspec.Struct, frozen=True, kw_only=True):
+    """What a text message says."""
+
+    message: Annotated[str, Meta(min_length=1, max_length=1600)]
+    sender_id: Annotated[str, Meta(max_length=20)] | None = None
+    campaign_name: Annotated[str, Meta(max_length=200)] | None = None
+
+    def content(self) -> campaigns.Content:
+        return campaigns.Content(text=self.message, sender_id=self.sender_id or None)
+
+
+class SmsToOne(SmsIn, frozen=True, kw_only=True):
+    """To one user, by id or number."""
+
+    user_id: UserId | None = msgspec.field(name="userID", default=None)
+    mobile: Annotated[str, Meta(max_length=32)] | None = None
+
+
+class SmsToAll(SmsIn, frozen=True, kw_only=True):
+    """To everybody with a phone number, at once or at a time."""
+
+    scheduled_at: Written | None = None
+
+
+class SmsToSegment(SmsToAll, frozen=True, kw_only=True):
+    segment_id: SegmentId
+
+
+class PushedOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    notification_id: str = msgspec.field(name="notificationId")
+    state: str
+    recipients: int
+    scheduled_at: str | None = None
+
+
+class SentOut(msgspec.Struct, frozen=True):
+    campaign_id: str
+    state: str
+    recipients: int
+    skipped: int
+
+
+class PlannedOut(msgspec.Struct, frozen=True):
+    campaign_id: str
+    state: str
+    scheduled_at: str
+    recipients: int
+
+
+class CampaignsIn(msgspec.Struct, frozen=True, kw_only=True):
+    """Campaigns that start on these days, both included; or one, by its id."""
+
+    since: Day | None = msgspec.field(name="fromDate", default=None)
+    until: Day | None = msgspec.field(name="toDate", default=None)
+    campaign_id: Annotated[str, Meta(pattern="^(c-)?[1-9][0-9]{0,17}$")] | None = None
+    channel: Literal["push", "email", "sms"] | None = None
+    timeseries: tracking.series.Interval | None = None
+    page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+
+
+class CampaignOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    campaign_id: str
+    campaign_name: str
+    channel: str
+    segment_id: int | None
+    state: str
+    scheduled_at: str
+    stats: dict[str, float]
+    series: list[dict[str, Any]] | None = None
+
+
+class CampaignsOut(msgspec.Struct, frozen=True):
+    total: int
+    page: int
+    limit: int
+    campaigns: list[CampaignOut]

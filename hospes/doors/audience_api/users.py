@@ -5,7 +5,7 @@ from typing import Any
 
 from hospes.base.db import Reader, Tx
 from hospes.base.errors import Conflict, Invalid
-from hospes.capabilities import tracking
+from hospes.capabilities import record, tracking
 from hospes.capabilities.access.brand_keys import Brand
 from hospes.capabilities.tracking.entries import Event
 from hospes.capabilities.tracking.tracked import Told
@@ -80,6 +80,22 @@ async def create_user_event(tx: Tx, body: shapes.Entry, caller: Brand) -> Envelo
     dropped = [DroppedOut(0, one.attribute, one.message) for one in told.dropped]
     nv_uid = event.user.anonymous_id or tracking.users.nv_uid(tx.workspace_id, told.guest_id)
     return shapes.told(shapes.RecordedOut(event.user.user_id, nv_uid, dropped))
+
+
+async def delete_user(tx: Tx, body: shapes.UserIn, query: shapes.UserQuery) -> Envelope[shapes.DeletedOut]:
+    """Delete a user
+
+    What happened stays in the totals of reports; who it was is gone.
+    """
+    user_id = _asked(body, query)
+    guest = await tracking.users.find(tx, user_id)
+    await record.erase(tx, guest.id, evidence=tx.actor.name)
+    return shapes.told(shapes.DeletedOut(user_id))
+
+
+async def post_user_deletion(tx: Tx, body: shapes.UserIn, query: shapes.UserQuery) -> Envelope[shapes.DeletedOut]:
+    """Delete a user, by POST"""
+    return await delete_user(tx, body, query)
 
 
 async def get_user(reader: Reader, query: shapes.UserQuery) -> Envelope[tracking.users.Profile]:

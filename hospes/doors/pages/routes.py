@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hospes.doors.pages import portal, preferences, tracking_links, unsubscribing, wallet
-from hospes.doors.pages.staff import apps, consent, home, signing_in
+from hospes.doors.pages.staff import apps, consent, home, partners, signing_in
 from hospes.doors.pages.visits import Route
 
 _READ = ("GET", "HEAD")
@@ -28,6 +28,7 @@ STAFF: Sequence[Route] = [
     Route("/staff/sign-out", signing_in.sign_out, _WRITE),
     Route("/staff/sign-out-everywhere", signing_in.sign_out_everywhere, _WRITE),
     Route("/staff/apps", apps.show),
+    Route("/api/oauth/authorize", partners.show, longest=10_000),
     Route("/public/oauth/authorize", consent.ask, _READ),
     Route("/public/oauth/consent", consent.decide, _WRITE, longest=90_000),
 ]

@@ -20,7 +20,14 @@ async def show(visit: Visit) -> Answer:
     accounts = []
     for one in managed:
         reader = await visit.reader(one.workspace_id)
-        accounts.append({"id": one.workspace_id, "name": one.workspace, "apps": await oauth.grants.list_of(reader)})
+        accounts.append(
+            {
+                "id": one.workspace_id,
+                "name": one.workspace,
+                "apps": await oauth.grants.list_of(reader),
+                "partners": await oauth.partners.list_of(reader),
+            }
+        )
     facts = {
         "accounts": accounts,
         "words": oauth.scopes.SCOPES,
@@ -37,7 +44,9 @@ async def list_managed(visit: Visit, session: staff.Session) -> list[staff.Membe
 
 async def _disconnect(visit: Visit, session: staff.Session, managed: list[staff.Membership]) -> Redirect:
     workspace_id = identifier(visit.form.get("workspace", ""), "workspace")
-    grant_id = identifier(visit.form.get("grant", ""), "grant")
+    is_partner = "partner" in visit.form
+    name = "partner" if is_partner else "grant"
+    connection_id = identifier(visit.form.get(name, ""), name)
     if workspace_id not in [one.workspace_id for one in managed]:
         raise Stopped(
             guarding.message(
@@ -49,5 +58,5 @@ async def _disconnect(visit: Visit, session: staff.Session, managed: list[staff.
     async with visit.services.database.begin(workspace_id, now=now, actor=actor) as tx:
         # When somebody else was faster, it is gone, as was asked.
         with suppress(NotFound):
-            await oauth.grants.disconnect(tx, grant_id)
+            await (oauth.partners if is_partner else oauth.grants).disconnect(tx, connection_id)
     return Redirect("/staff/apps")

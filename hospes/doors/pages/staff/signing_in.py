@@ -13,7 +13,10 @@ _BY_PERSON = 10
 _BY_ADDRESS = 30
 _DEFAULT = "/staff"
 # Our own pages and nothing else: no other host, however it is written (case O61).
-_ONWARD = re.compile(r"(?:/staff|/staff/apps|/public/oauth/authorize)(?:\?[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*)?")
+_ONWARD = re.compile(
+    r"(?:/staff|/staff/apps|/public/oauth/authorize|/api/oauth/authorize)"
+    r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*)?"
+)
 _WRONG = "The email address or the password is wrong."
 _TOO_OLD = "This page was open for too long. Please sign in again."
 
