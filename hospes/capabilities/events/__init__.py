@@ -20,6 +20,7 @@ from hospes.capabilities.events.log import (
     titled,
 )
 from hospes.capabilities.events.partitions import keep_partitions
+from hospes.capabilities.events.together import record_all
 
 __all__ = [
     "Entry",
@@ -37,6 +38,7 @@ __all__ = [
     "list_newest",
     "personal",
     "record",
+    "record_all",
     "record_tracked",
     "since",
     "titled",

@@ -26,8 +26,10 @@ from hospes.capabilities.segments.rules import Group, parse, segments_in, topics
 
 # Rounds make sure of what no event tells, such as a property's other check-in time.
 ROUND = timedelta(days=1)
-_NOTES = 2000
+# A transaction holds 65,536 events at most: so many guests for each of a hundred segments.
+_NOTES = 500
 _DUES = 2000
+_AT_ONCE = 10_000
 _ROUND = 1000
 _KEPT_COMPILED = 1000
 _ACTOR = Actor("worker", "segments")
@@ -241,6 +243,7 @@ class Keeper:
         if not any(pending.values()):
             return
         around = await compiling.surroundings(tx)
+        told: list[tuple[events.Event, datetime]] = []
         for segment in live:
             waiting = dict(pending.get(segment.id, {}))
             if not waiting:
@@ -252,9 +255,11 @@ class Keeper:
                     later.update(
                         {change.guest_id: max(change.at, later.get(change.guest_id, change.at)) for change in changes}
                     )
-            for change in changes:
-                kind = SegmentEntered if change.is_in else SegmentLeft
-                await events.record(tx, kind(guest_id=change.guest_id, segment_id=segment.id), occurred_at=change.at)
+            told += [(_happening(segment.id, change), change.at) for change in changes]
+        # All at the end, guest by guest: what numbers a guest's events is held no longer than that.
+        told.sort(key=lambda one: (one[0].guest_id, one[1]))
+        for first in range(0, len(told), _AT_ONCE):
+            await events.record_all(tx, told[first : first + _AT_ONCE])
 
     async def _judged(self, tx: Tx, segment: Live, around: Surroundings, waiting: dict[int, datetime]) -> list[_Change]:
         """Who came or went. A segment that cannot be judged is set aside with its fault; others go on."""
@@ -298,6 +303,11 @@ class Keeper:
             rules = parse(row.rules)
             self._parsed[key] = Live(row.id, row.version, rules, tuple(topics_of(rules)), frozenset(segments_in(rules)))
         return self._parsed[key]
+
+
+def _happening(segment_id: int, change: _Change) -> events.Event:
+    kind = SegmentEntered if change.is_in else SegmentLeft
+    return kind(guest_id=change.guest_id, segment_id=segment_id)
 
 
 def _concerned(live: list[Live], notes: list[noting.Noted]) -> Pending:
