@@ -1,6 +1,7 @@
 """When campaigns start, stand still, go on and end; and what is refused."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -319,17 +320,27 @@ async def test_a_list_that_is_not_there_is_refused(api: Api) -> None:
     assert refused.value.field == "list_id"
 
 
+async def devices_of(home: Home, api: Api, guest_id: int, *platforms: str) -> list[int]:
+    """Registrations of a guest, one for each of these platforms."""
+    async with api.begin() as tx:
+        return [
+            await messaging.registrations.register(
+                tx, home.server.vault, guest_id, Target(platform=platform, address=f"{guest_id:064x}{place}" * 2)
+            )
+            for place, platform in enumerate(platforms)
+        ]
+
+
 async def test_a_push_goes_to_every_device_of_its_platform_that_the_guest_has(home: Home, api: Api) -> None:
     anna, ben = await new_guest(api, "Anna"), await new_guest(api, "Ben")
-    async with api.begin() as tx:
-        devices = [
-            await messaging.registrations.register(
-                tx, home.server.vault, anna, Target(platform=platform, address=address)
-            )
-            for platform, address in (("android", "a" * 100), ("android", "b" * 100), ("ios", "c" * 64))
-        ]
+    devices = await devices_of(home, api, anna, "android", "android", "ios")
     said = campaigns.Content(title="Hi @{first_name}@", text="News", url="https://cafe.example")
-    campaign_id = await broadcast(api, anna, ben, channel="push", platform="android", content=said)
+    plan: dict[str, Any] = {"channel": "push", "platform": "android", "content": said}
+    rehearsed = await campaigns.rehearse(
+        api.reader(), campaigns.Plan(audience=campaigns.audiences.named([anna, ben]), **plan)
+    )
+    campaign_id = await broadcast(api, anna, ben, **plan)
+    to_all = await broadcast(api, audience=campaigns.EVERYONE, **plan)
 
     await api.deliver()
 
@@ -340,3 +351,22 @@ async def test_a_push_goes_to_every_device_of_its_platform_that_the_guest_has(ho
         (anna, devices[1], "delivered"),
         (ben, 0, "no_address"),
     ]
+    assert (rehearsed.sent, rehearsed.excluded) == (2, {"no_address": 1})
+    assert set(await rows(api, to_all)) == {anna}
+
+
+async def test_a_push_to_one_guest_goes_to_the_device_that_is_named(home: Home, api: Api) -> None:
+    anna, ben = await new_guest(api, "Anna"), await new_guest(api, "Ben")
+    _, second = await devices_of(home, api, anna, "ios", "ios")
+    said = campaigns.Content(title="Hi", text="News")
+
+    async with api.begin() as tx:
+        every = await campaigns.send_one(tx, anna, "push", said, platform="ios")
+        one = await campaigns.send_one(tx, anna, "push", said, platform="ios", registration_id=second)
+        other = await campaigns.send_one(tx, anna, "push", said, platform="android")
+        none = await campaigns.send_one(tx, ben, "push", said, platform="ios")
+    await api.deliver()
+
+    assert [sending.recipients for sending in (every, one, other, none)] == [2, 1, 0, 0]
+    found = await campaigns.reports.rows(api.reader(), one.campaign_id, "delivered", limit=10)
+    assert [row.recipient for row in found] == [second]
