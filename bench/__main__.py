@@ -21,7 +21,7 @@ import aiohttp
 import asyncpg
 import uvloop
 
-from bench import campaigns, guest_side, neighbours, polls, property_side, tokens
+from bench import campaigns, guest_side, neighbours, polls, property_side, segments, tokens
 from bench.load import load, request
 from bench.measuring import BASE, ROWS, answering, child, row, rss
 from bench.seed import BIG, FOLDER, SMALL, seed
@@ -294,6 +294,8 @@ PARTS = (
     "calendars",
     "bookings",
     "tokens",
+    "segment_count",
+    "segment_keeping",
     "launch",
     "campaign_mail",
 )
@@ -331,6 +333,8 @@ async def main(options: argparse.Namespace, dsn: str) -> None:
         "calendars": lambda: polls.calendars(house),
         "bookings": lambda: property_side.bookings(house, options),
         "tokens": lambda: tokens.refreshing(house, options),
+        "segment_count": lambda: segments.counting(house, options),
+        "segment_keeping": lambda: segments.keeping(house, options),
         "launch": lambda: campaigns.launch(house, options),
         "campaign_mail": lambda: campaigns.mail(house, options),
     }
