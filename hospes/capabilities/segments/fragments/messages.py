@@ -22,7 +22,7 @@ def _of(type_: str) -> Callable[[Any, Scope], Leaf]:
             where=(
                 "x.workspace_id = $1",
                 f"x.type = '{type_}'",
-                "(x.payload -> 'campaign_id') IS NOT NULL",
+                "(x.payload ->> 'campaign_id') IS NOT NULL",
                 *filtered(condition.where, _FILTERS, scope),
             ),
         )
