@@ -4,7 +4,7 @@ import msgspec
 
 from hospes.base import disk
 from hospes.base.db import sql
-from hospes.capabilities import loyalty, promotions
+from hospes.capabilities import loyalty, promotions, staff
 from hospes.house import House
 from hospes.providers import ways_out
 
@@ -65,6 +65,7 @@ CHECKS = {
     ),
     **loyalty.standing.CHECKS,
     **promotions.redemptions.CHECKS,
+    **staff.audit.CHECKS,
 }
 
 

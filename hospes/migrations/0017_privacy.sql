@@ -47,3 +47,12 @@ CREATE INDEX messages_texts ON messages (workspace_id, queued_at) WHERE plain <>
 CREATE INDEX wifi_sessions_nobodys ON wifi_sessions (workspace_id, mac) WHERE guest_id IS NULL AND mac IS NOT NULL;
 CREATE INDEX wifi_sessions_traces ON wifi_sessions (workspace_id, last_seen_at)
     WHERE framed_ip IS NOT NULL OR mac NOT LIKE '%000000';
+
+-- Each entry of the audit log is sealed to the one before it; entries from before this have no hash.
+ALTER TABLE audit_entries ADD COLUMN hash bytea;
+-- The end of a workspace's chain: whoever adds to it holds this row. By it, also the last entries are missed.
+CREATE TABLE audit_chains (
+    workspace_id bigint PRIMARY KEY,
+    entries      bigint NOT NULL,
+    hash         bytea NOT NULL
+);

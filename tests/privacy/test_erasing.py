@@ -1,5 +1,6 @@
 """Erasing a guest: the person goes, the rows stay (cases P7 to P10)."""
 
+from hospes.cli import doctor
 from tests.living import Receiver
 from tests.privacy.planted import Planted, figures
 
@@ -23,10 +24,19 @@ async def test_of_two_hundred_things_a_guest_left_everywhere_none_is_found_after
 async def test_figures_ledgers_and_totals_are_what_they_were(planted: Planted) -> None:
     """P8"""
     before = await figures(planted)
+    wrong = await examined(planted)
 
     await erase(planted)
 
     assert await figures(planted) == before
+    assert await examined(planted) == wrong
+
+
+async def examined(planted: Planted) -> list[int]:
+    """What `hospes doctor` counts as wrong."""
+    database = planted.api.home.server.database
+    rows = [await database.fetchrow(check) for check in doctor.CHECKS.values()]
+    return [int(row[0]) for row in rows if row is not None]
 
 
 async def test_an_erased_guest_is_nowhere(planted: Planted) -> None:
