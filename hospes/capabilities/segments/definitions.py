@@ -209,12 +209,13 @@ def _check_segments(asked: set[int], others: dict[int, Any], segment_id: int | N
             waiting += segments_in(parse(others[other]))
 
 
-# Who changes what segments look at waits for whoever does already: two at once could make a circle.
-HOLD_ALL = sql("SELECT pg_advisory_xact_lock(7102, ($1::bigint % 2147483647)::integer)")
+# Who judges a workspace's segments, or changes them, does so alone: nobody is judged by rules that are
+# gone, and two changes at once cannot make a circle. Judging holds it for one batch.
+HOLD = sql("SELECT pg_advisory_xact_lock(7101, ($1::bigint % 2147483647)::integer)")
 
 
 async def _held(tx: Tx, segment_id: int) -> Segment:
-    await tx.value(HOLD_ALL)
+    await tx.value(HOLD)
     return await get(tx, segment_id)
 
 

@@ -19,7 +19,7 @@ from hospes.base.clock import Clock
 from hospes.base.db import Actor, Database, Tx, sql
 from hospes.base.errors import Busy, HospesError
 from hospes.capabilities import events
-from hospes.capabilities.segments import compiling, noting
+from hospes.capabilities.segments import compiling, definitions, noting
 from hospes.capabilities.segments.compiling import Compiled, Surroundings
 from hospes.capabilities.segments.happenings import SegmentEntered, SegmentLeft
 from hospes.capabilities.segments.rules import Group, parse, segments_in, topics_of
@@ -79,13 +79,11 @@ class _Round(msgspec.Struct, frozen=True):
 # By segment, the instant at which each guest is to be judged.
 Pending = dict[int, dict[int, datetime]]
 
-# One at a time for each workspace; another waits, and then finds little left.
-HOLD = sql("SELECT pg_advisory_xact_lock(7101, ($1::bigint % 2147483647)::integer)")
 LIVE = sql("SELECT id, version, rules FROM segments WHERE workspace_id = $1 AND status IN ('processing', 'published')")
 DUE = sql("""
     SELECT segment_id, guest_id, due_at
       FROM segment_dues
-     WHERE workspace_id = $1 AND due_at <= $2
+     WHERE workspace_id = $1 AND due_at <= $2 AND segment_id = ANY ($4::bigint[])
      ORDER BY due_at
      LIMIT $3
 """)
@@ -120,7 +118,7 @@ ADVANCE = sql("UPDATE segments SET judged_to = $3 WHERE workspace_id = $1 AND id
 END_ROUND = sql("""
     UPDATE segments
        SET status = 'published', judged_to = NULL, barrier = NULL, judged_at = $3, basis = $4
-     WHERE workspace_id = $1 AND id = $2
+     WHERE workspace_id = $1 AND id = $2 AND status IN ('processing', 'published')
 """)
 # Members that are no guests any more, or not by themselves.
 STRAYS = sql("""
@@ -203,7 +201,7 @@ class Keeper:
     ) -> bool:
         """Whether there was something to do, and may be more."""
         async with self._database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
-            await tx.value(HOLD)
+            await tx.value(definitions.HOLD)
             return await step(tx, self._in_order(tx.workspace_id, await tx.all(_Row, LIVE)))
 
     async def _take_notes(self, tx: Tx, live: list[Live]) -> bool:
@@ -212,7 +210,7 @@ class Keeper:
         return bool(notes)
 
     async def _take_dues(self, tx: Tx, live: list[Live]) -> bool:
-        dues = await tx.all(_Due, DUE, tx.now, _DUES)
+        dues = await tx.all(_Due, DUE, tx.now, _DUES, [segment.id for segment in live])
         pending: Pending = defaultdict(dict)
         for due in dues:
             # Whoever is due at several instants is judged at the first, and then at the next.
