@@ -46,14 +46,6 @@ class Counted(msgspec.Struct, frozen=True):
     next_at: str | None
 
 
-# The log has other indexes, which look as good to the planner while it does not know a workspace yet; behind
-# OFFSET 0 there is only the guest to look by.
-_OF_GUEST = (
-    "unnest(f.ids) AS own (id) CROSS JOIN LATERAL"
-    " (SELECT e.* FROM events e WHERE e.workspace_id = $1 AND e.guest_id = own.id OFFSET 0) x"
-)
-
-
 class Scope:
     """One statement in the making."""
 
@@ -118,10 +110,9 @@ class Scope:
         measure = f"{tally.measure} FILTER (WHERE {tally.only})" if tally.only else tally.measure
         coming = f", min({tally.next_at}) AS next_at" if tally.next_at else ""
         where = " AND ".join((*tally.where, f"{tally.owner} = ANY (f.ids)"))
-        tables = _OF_GUEST if tally.tables == "events x" else tally.tables
         return (
             f"LEFT JOIN LATERAL (SELECT {measure} AS n{coming}"  # noqa: S608 (fragments of ours)
-            f" FROM {tables} WHERE {where}) {name} ON true"
+            f" FROM {tally.tables} WHERE {where}) {name} ON true"
         )
 
 
