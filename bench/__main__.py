@@ -21,7 +21,7 @@ import aiohttp
 import asyncpg
 import uvloop
 
-from bench import campaigns, guest_side, neighbours, polls, property_side, segments, tokens
+from bench import campaigns, guest_side, intake, neighbours, polls, property_side, segments, tokens
 from bench.load import load, request
 from bench.measuring import BASE, ROWS, answering, child, row, rss
 from bench.seed import BIG, FOLDER, SMALL, seed
@@ -298,6 +298,7 @@ PARTS = (
     "segment_keeping",
     "launch",
     "campaign_mail",
+    "intake",
 )
 
 
@@ -337,6 +338,7 @@ async def main(options: argparse.Namespace, dsn: str) -> None:
         "segment_keeping": lambda: segments.keeping(house, options),
         "launch": lambda: campaigns.launch(house, options),
         "campaign_mail": lambda: campaigns.mail(house, options),
+        "intake": lambda: intake.intake(house, options),
     }
     for name, part in parts.items():
         if options.only in (None, name):

@@ -18,12 +18,13 @@ import uvloop
 from hospes.capabilities.access import metering  # noqa: F401 (the same modules in memory as the server has)
 from hospes.capabilities.analytics.days import ADD_EVENT
 from hospes.capabilities.bookings import listing, stays
-from hospes.capabilities.events.log import RECORD
+from hospes.capabilities.events.log import RECORD, RECORD_TRACKED
 from hospes.capabilities.guests.merging import HOLD
 from hospes.capabilities.guests.profile import CREATE, STATE
 from hospes.capabilities.loyalty.ledger import DRAW, SPENDABLE, WRITE
 from hospes.capabilities.missions import work
 from hospes.capabilities.record.whole import GET
+from hospes.capabilities.tracking.tracked import KNOWN
 from hospes.capabilities.wallet.pass_updates import MOVE
 from hospes.capabilities.webhooks import subscriptions
 from hospes.capabilities.webhooks.outbox import FAN_OUT
@@ -54,6 +55,9 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
             now = datetime.now(UTC)
             row = await pool.fetchrow(GET.text, workspace, int(scope["path"].rpartition("/")[2]), now)
             status, body = 200, _encode(dict(row))
+        elif scope["path"].endswith("/event/create"):
+            given = msgspec.json.decode((await receive())["body"])
+            status, body = 200, await track(given["nv"])
         elif scope["path"].endswith("/redeem"):
             status, body = 200, await redeem(int(scope["path"].split("/")[-2]))
         else:
@@ -70,7 +74,7 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
             now = datetime.now(UTC)
             row = await connection.fetchrow(
                 CREATE.text, workspace, ["email"], [email], name, email, None, False, True, {}, 1, None,
-                f"{name}\n{email}", now, None,
+                f"{name}\n{email}", now, None, True, True, True, True,
             )  # fmt: skip
             guest = row["id"]
             event = await connection.fetchrow(
@@ -79,7 +83,7 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
             )  # fmt: skip
             await connection.fetchrow(
                 STATE.text, workspace, guest, "bench", "bench", event["position"], now, ["email"], [email],
-                ["name", "email"], [_encode(name).decode(), _encode(email).decode()], True,
+                ["name", "email"], [_encode(name).decode(), _encode(email).decode()], ["marketing"], [True],
                 ["guests", "location:1"], [1, 1], None,
             )  # fmt: skip
             await connection.execute(
@@ -93,6 +97,22 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
                 now,
             )
             return _encode(dict(await connection.fetchrow(GET.text, workspace, guest, now)))
+
+    async def track(entries: list[dict[str, Any]]) -> bytes:
+        async with pool.acquire() as connection, connection.transaction():
+            now = datetime.now(UTC)
+            asked = list({entry["userID"] for entry in entries})
+            known = {row[0]: row[1] for row in await connection.fetch(KNOWN.text, workspace, asked)}
+            guests = [known[entry["userID"]] for entry in entries]
+            told = [
+                _encode({"guest_id": guest, "name": entry["event_name"], "attributes": entry["attributes"]}).decode()
+                for guest, entry in zip(guests, entries, strict=True)
+            ]
+            names = [entry["event_name"] for entry in entries]
+            await connection.execute(
+                RECORD_TRACKED.text, workspace, 0, guests, names, told, [now] * len(guests), "bench", "bench", now
+            )
+        return _encode({"accepted": len(entries)})
 
     async def redeem(guest: int) -> bytes:
         """One point spent, as `loyalty.redeem` does it: lock, lots, ledger, event, figures, passes, webhook row."""

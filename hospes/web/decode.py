@@ -32,6 +32,11 @@ _LONG_NUMBER = b"0" * 19  # 2^63 has 19 digits
 # Possessive, and content with a missing last quote: linear whatever the body holds.
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _STRUCTURE = re.compile(_STRING + rb"|[\[\]{},]", re.DOTALL)
+# Longer ones are looked at from the beginning, as far as they are let.
+_PLAIN_BYTES = 256 * 1024
+_ONE_STRING = re.compile(_STRING, re.DOTALL)
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _NAMES = re.compile(rb"(" + _STRING + rb")(\s*+:)?|[{}]", re.DOTALL)
 
 _NOT_JSON = re.compile(r"JSON is malformed: (.+) \(byte (\d+)\)")
@@ -58,9 +63,10 @@ class BodyDecoder(Generic[T]):
         marks = raw.translate(_MARKS)
         openings = marks.count(b"[")
         # Every member but a container's first comes after a comma, and takes two bytes.
-        if openings > self._max_depth or (
+        is_suspect = openings > self._max_depth or (
             len(raw) > self._max_members and openings + raw.count(b",") > self._max_members
-        ):
+        )
+        if is_suspect and not (len(raw) <= _PLAIN_BYTES and self._is_plainly_small(raw)):
             self._check_size(raw)
         document = None
         try:
@@ -78,6 +84,21 @@ class BodyDecoder(Generic[T]):
         if self._is_exact:
             check_exact(value, document)
         return value
+
+    def _is_plainly_small(self, raw: bytes) -> bool:
+        """Whether a body with many containers is neither deep nor large, told without looking at each of them."""
+        bare = _ONE_STRING.sub(b"", raw)
+        brackets = bare.translate(_BRACKETS, _NO_BRACKETS)
+        if brackets.count(b"[") + bare.count(b",") > self._max_members:
+            return False
+        for _ in range(self._max_depth):
+            inner = brackets.replace(b"[]", b"")
+            if not inner:
+                return True
+            if len(inner) == len(brackets):
+                return False
+            brackets = inner
+        return False
 
     def _check_size(self, raw: bytes) -> None:
         """Before anything is decoded, refuse what is too deep or too large, having read no further than that.

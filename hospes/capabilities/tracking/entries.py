@@ -89,9 +89,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 def read_user(entry: object, *, block: str, is_merging: bool) -> User:
     """An entry of `user/create`, or the user of an event, with its attributes under `block`. Raises Invalid."""
     told = _object(entry, "an entry")
-    attributes = dict(_object(told.get(block), block) if told.get(block) is not None else {})
     user_id = _text(told, "userID", _LONGEST_USER_ID)
     anonymous_id = _text(told, "nv_uid", _LONGEST_USER_ID)
+    if told.get(block) is None and (user_id or anonymous_id):
+        return User(user_id=user_id, anonymous_id=anonymous_id)
+    attributes = dict(_object(told.get(block), block) if told.get(block) is not None else {})
     ours = [name for name in _OURS if name in attributes]
     if ours:
         raise Invalid(f"{ours[0]} is kept by the service and cannot be set", field=ours[0])
@@ -122,12 +124,13 @@ def read_event(entry: object, *, is_merging: bool, zone: str, now: datetime) -> 
         raise Invalid(f"event_name is required, a text of at most {_LONGEST_NAME} characters", field="event_name")
     if name.lower() in SYSTEM_EVENTS:
         raise Invalid(f"{name} is recorded by the service itself and cannot be sent", field="event_name")
-    attributes = dict(_object(told.get("attributes"), "attributes") if told.get("attributes") is not None else {})
-    _check_attributes(attributes)
+    attributes = told.get("attributes")
+    if attributes is not None:
+        _check_attributes(dict(_object(attributes, "attributes")))
     return Event(
         user=user,
         name=name,
-        attributes={key: value for key, value in attributes.items() if value is not None},
+        attributes={key: value for key, value in (attributes or {}).items() if value is not None},
         context=_context(told.get("context")),
         ltv=_ltv(told.get("ltv")),
         device_id=_text(told, "deviceID", _LONGEST_DEVICE),
