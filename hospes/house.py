@@ -324,6 +324,7 @@ class House:
             async with self.database.begin(workspace.id, now=now, actor=_CHORES) as tx:
                 await wallet.codes.sweep(tx)
                 await messaging.codes.sweep(tx)
+                await tracking.tracked.sweep(tx)
         await messaging.provider_ids.sweep(self.database, self.clock.now())
 
     async def _sweep_apps(self) -> None:

