@@ -105,7 +105,7 @@ async def _open(tx: Tx) -> None:
         email="ana@example.com",
         phone="+351912345678",
         attributes={
-            "given_name": "Ana",
+            "first_name": "Ana",
             "language": "pt",
             "address_line1": "Rua Nova 5",
             "address_postal_code": "1100-000",

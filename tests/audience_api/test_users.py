@@ -301,3 +301,13 @@ async def test_a_deleted_user_who_is_told_of_again_is_somebody_new(brand: Brand)
 
     assert (await guest_of(brand, "u-1"))["id"] != old["id"]
     assert (await brand.user("u-1"))["user_attributes"] == {"email": "asha@example.com"}
+
+
+async def test_the_parts_of_a_name_follow_what_another_door_tells(brand: Brand) -> None:
+    await brand.tell("u-1", name="Asha Rao", first_name="Asha", last_name="Rao")
+    guest = await guest_of(brand, "u-1")
+
+    await brand.api.patch(f"/crm/guests/{guest['id']}", {"name": "Asha Devi Mehta"})
+
+    shown = (await brand.user("u-1"))["user_attributes"]
+    assert (shown["name"], shown["first_name"], shown["last_name"]) == ("Asha Devi Mehta", "Asha", "Devi Mehta")

@@ -1,6 +1,6 @@
 """A booking's guest is a guest: the one record that every door serves.
 
-Found by email, then by phone; made when neither is known. Given and family name, language and
+Found by email, then by phone; made when neither is known. First and last name, language and
 address stand among the guest's attributes, so that they are facts like all others: with the door
 and the evidence that brought them, merged and unmerged with the rest.
 """
@@ -15,7 +15,6 @@ from hospes.capabilities import guests
 
 UNSET = msgspec.UNSET
 _LONGEST_NAME = 99
-GIVEN_NAME = "given_name"
 LANGUAGE = "language"
 ADDRESS = ("line1", "line2", "postal_code", "city", "country_code")
 
@@ -45,17 +44,6 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
         return all(getattr(self, field) is UNSET for field in self.__struct_fields__)
 
 
-def names(name: str | None, attributes: dict[str, Any]) -> tuple[str | None, str | None]:
-    """First and last name: the given name is known, or taken to be the first word."""
-    if not name:
-        return None, None
-    given = attributes.get(GIVEN_NAME)
-    if isinstance(given, str) and given and (name == given or name.startswith(given + " ")):
-        return given, name[len(given) + 1 :] or None
-    first, _, last = name.partition(" ")
-    return first, last or None
-
-
 def address(attributes: dict[str, Any]) -> Address | None:
     """The postal address among a guest's attributes; None when nothing of it is known."""
     known = {part: attributes.get(f"address_{part}") for part in ADDRESS}
@@ -76,8 +64,8 @@ async def settle(tx: Tx, guest_id: int | None, party: Party, *, evidence: str) -
     if owner is not None and (before is None or owner != before.id):
         other = await guests.get(tx, owner)
         return other.id
-    name, given = _name(before, party)
-    attributes = _attributes(party, given)
+    name, parts = _name(before, party)
+    attributes = _attributes(party, parts)
     if before is None:
         if not (name or email or phone):
             return None
@@ -93,21 +81,21 @@ async def settle(tx: Tx, guest_id: int | None, party: Party, *, evidence: str) -
     return (await guests.update(tx, before.id, changes, evidence=evidence)).id
 
 
-def _name(before: guests.Guest | None, party: Party) -> tuple[str | None, str | None]:
-    """The whole name and the given name, after what was told."""
-    first, last = names(before.name, before.attributes) if before else (None, None)
+def _name(before: guests.Guest | None, party: Party) -> tuple[str | None, tuple[str | None, str | None]]:
+    """The whole name and its parts, after what was told."""
+    first, last = guests.names.parts(before.name, before.attributes) if before else (None, None)
     first = first if party.first_name is UNSET else (party.first_name or "").strip() or None
     last = last if party.last_name is UNSET else (party.last_name or "").strip() or None
     for part, field in ((first, "guestFirstName"), (last, "guestLastName")):
         if part and len(part) > _LONGEST_NAME:
             raise Invalid(f"A name has at most {_LONGEST_NAME} characters", field=field)
-    return " ".join(part for part in (first, last) if part) or None, first
+    return " ".join(part for part in (first, last) if part) or None, (first, last)
 
 
-def _attributes(party: Party, given: str | None) -> dict[str, Any]:
+def _attributes(party: Party, parts: tuple[str | None, str | None]) -> dict[str, Any]:
     told: dict[str, Any] = {}
-    if party.first_name is not UNSET and given:
-        told[GIVEN_NAME] = given
+    if (party.first_name, party.last_name) != (UNSET, UNSET):
+        told = dict(zip((guests.names.FIRST, guests.names.LAST), parts, strict=True))
     if party.language is not UNSET:
         if party.language is not None and not (
             len(party.language) == 2 and party.language.isascii() and party.language.islower()

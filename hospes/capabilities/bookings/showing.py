@@ -10,6 +10,7 @@ import msgspec
 from babel import Locale
 
 from hospes.base.secrets import Vault
+from hospes.capabilities import guests
 from hospes.capabilities.bookings import party
 from hospes.capabilities.bookings.listing import Line
 from hospes.capabilities.bookings.stays import Booking, lock_place
@@ -85,7 +86,7 @@ SENSITIVE = ("guest_email", "guest_phone", "guest_address", "smart_lock_code")
 
 
 def line(booking: Line) -> BookingLine:
-    first, last = party.names(booking.guest_name, booking.guest_attributes or {})
+    first, last = guests.names.parts(booking.guest_name, booking.guest_attributes or {})
     return BookingLine(
         id=booking.id,
         property_id=booking.property_id,
@@ -108,7 +109,7 @@ def line(booking: Line) -> BookingLine:
 def plain(booking: Booking) -> BookingOut:
     """Without anything sensitive: what webhooks carry."""
     attributes = booking.guest_attributes or {}
-    first, last = party.names(booking.guest_name, attributes)
+    first, last = guests.names.parts(booking.guest_name, attributes)
     language = attributes.get(party.LANGUAGE)
     return BookingOut(
         id=booking.id,

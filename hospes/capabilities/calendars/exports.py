@@ -7,7 +7,7 @@ from typing import Any
 from defusedcsv import csv
 
 from hospes.base.db import Reader
-from hospes.capabilities import bookings
+from hospes.capabilities import bookings, guests
 from hospes.capabilities.bookings import party
 from hospes.capabilities.calendars import tables
 
@@ -29,7 +29,7 @@ class Sheet:
 
     def write(self, booking: bookings.Booking) -> None:
         attributes = booking.guest_attributes or {}
-        first, last = party.names(booking.guest_name, attributes)
+        first, last = guests.names.parts(booking.guest_name, attributes)
         cells: dict[str, Any] = {
             **{name: getattr(booking, name) for name in COLUMNS if hasattr(booking, name)},
             "property": booking.property_id,

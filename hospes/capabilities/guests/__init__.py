@@ -1,6 +1,6 @@
 """Guests: who they are, what they agreed to, what is said of them, what happened to them."""
 
-from hospes.capabilities.guests import attributes, channels, consents, counts, marks, notes, personal, tags
+from hospes.capabilities.guests import attributes, channels, consents, counts, marks, names, notes, personal, tags
 from hospes.capabilities.guests.folding import email as checked_email
 from hospes.capabilities.guests.folding import email_identity, fold
 from hospes.capabilities.guests.folding import phone as checked_phone
@@ -62,6 +62,7 @@ __all__ = [
     "list_page",
     "marks",
     "merge",
+    "names",
     "notes",
     "owners",
     "personal",

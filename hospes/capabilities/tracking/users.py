@@ -182,6 +182,9 @@ async def show(reader: Reader, user_id: str) -> Profile:
     anonymous = await user_ids(reader, guest.id, ANONYMOUS)
     last = await reader.value(LAST_EVENT, await guests.family(reader, guest.id))
     plain = {"name": guest.name, "email": guest.email, "mobile": guest.phone}
+    parts = dict(zip(("first_name", "last_name"), guests.names.parts(guest.name, guest.attributes), strict=True))
+    # A part that was told stands until another door tells another name.
+    own = {name: parts.get(name, value) for name, value in guest.attributes.items()}
     answers = {
         f"{channel}_opt_in": "1" if answer else "0"
         for channel, answer in zip(guests.channels.CHANNELS, guest.answers.columns, strict=True)
@@ -190,7 +193,7 @@ async def show(reader: Reader, user_id: str) -> Profile:
     return Profile(
         user_id,
         anonymous[0] if anonymous else nv_uid(reader.workspace_id, guest.id),
-        {name: value for name, value in plain.items() if value} | guest.attributes | answers,
+        {name: value for name, value in (plain | own).items() if value is not None} | answers,
         times.show(guest.first_seen_at),
         times.show(max(guest.last_seen_at, last or guest.last_seen_at)),
     )

@@ -129,10 +129,12 @@ async def _complete(tx: Tx, guest_id: int, form: Form) -> None:
 
 async def _agree(tx: Tx, guest_id: int, words: str, *, position: int, is_verified: bool) -> None:
     evidence = "portal, proved" if is_verified else "portal, not proved"
-    if (await guests.get(tx, guest_id)).marketing_consent:
+    everywhere = dict.fromkeys(guests.channels.CHANNELS, True)
+    answers = (await guests.get(tx, guest_id)).answers
+    if answers == answers.answered(everywhere):
         await guests.consents.confirm(tx, guest_id, "marketing", words=words, evidence=evidence, position=position)
     else:
-        await guests.update(tx, guest_id, guests.Changes(marketing_consent=True), evidence=evidence, words=words)
+        await guests.update(tx, guest_id, guests.Changes(consents=everywhere), evidence=evidence, words=words)
 
 
 async def _session(tx: Tx, portal: portals.Portal, form: Form, family: list[int]) -> int:

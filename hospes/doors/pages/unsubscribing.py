@@ -17,7 +17,7 @@ async def show(visit: Visit) -> Page:
     if visit.method == "POST":
         is_wanted = visit.form.get("step") == "subscribe"
         async with visit.begin(workspace_id) as tx:
-            changes = guests.Changes(marketing_consent=is_wanted)
+            changes = guests.Changes(consents=dict.fromkeys(guests.channels.CHANNELS, is_wanted))
             await guests.update(tx, guest_id, changes, evidence="unsubscribe link")
             if link.message_id is not None and not is_wanted:
                 await campaigns.touches.unsubscribed(tx, link.message_id)
