@@ -18,7 +18,9 @@ import uvloop
 from hospes.capabilities.access import metering  # noqa: F401 (the same modules in memory as the server has)
 from hospes.capabilities.analytics.days import ADD_EVENT
 from hospes.capabilities.bookings import listing, stays
-from hospes.capabilities.events.log import RECORD, RECORD_TRACKED
+from hospes.capabilities.events.log import RECORD
+from hospes.capabilities.events.together import NUMBER
+from hospes.capabilities.events.together import WRITE as WRITE_EVENTS
 from hospes.capabilities.guests.merging import HOLD
 from hospes.capabilities.guests.profile import CREATE, STATE
 from hospes.capabilities.loyalty.ledger import DRAW, SPENDABLE, WRITE
@@ -109,9 +111,11 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
                 for guest, entry in zip(guests, entries, strict=True)
             ]
             names = [entry["event_name"] for entry in entries]
+            last = await connection.fetch(NUMBER.text, workspace, guests, [1] * len(guests))
             await connection.execute(
-                RECORD_TRACKED.text, workspace, 0, guests, names, told, [now] * len(guests), "bench", "bench", now
-            )
+                WRITE_EVENTS.text, workspace, 0, ["event.tracked"] * len(guests), guests, [row[1] for row in last],
+                names, told, [now] * len(guests), "bench", "bench", now,
+            )  # fmt: skip
         return _encode({"accepted": len(entries)})
 
     async def redeem(guest: int) -> bytes:

@@ -9,18 +9,16 @@ from hospes.capabilities.events.log import (
     PropertyEvent,
     Recorded,
     Sequenced,
-    Tracked,
     count,
     list_after,
     list_at_property,
     list_newest,
     record,
-    record_tracked,
     since,
     titled,
 )
 from hospes.capabilities.events.partitions import keep_partitions
-from hospes.capabilities.events.together import record_all
+from hospes.capabilities.events.together import Tracked, record_all, record_tracked
 
 __all__ = [
     "Entry",

@@ -6,13 +6,13 @@ oldest transaction still running (`list_after`) never misses an event. Readers t
 newest first (`list_newest`) see everything committed.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
 
-from hospes.base.db import Reader, Tx, encode_json, sql
+from hospes.base.db import Reader, Tx, sql
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -128,64 +128,8 @@ async def record(
     return recorded
 
 
-class Tracked(msgspec.Struct, frozen=True):
-    """Something a guest did, as somebody outside told it; `name` is what they call it."""
-
-    guest_id: int
-    name: str
-    payload: dict[str, Any]
-    occurred_at: datetime
-
-
+# The type of what somebody outside tracks.
 TRACKED = "event.tracked"
-# Numbers of a guest are given in the order in which their events stand here.
-RECORD_TRACKED = sql("""
-    WITH given AS (
-        SELECT place, guest_id, name, payload, occurred_at,
-               row_number() OVER (PARTITION BY guest_id ORDER BY place) AS turn
-          FROM unnest($3::bigint[], $4::text[], $5::text[], $6::timestamptz[])
-               WITH ORDINALITY AS told (guest_id, name, payload, occurred_at, place)
-    ), numbered AS (
-        INSERT INTO event_sequences AS s (workspace_id, subject, subject_id, last)
-        SELECT $1, 'guest', guest_id, count(*)
-          FROM given
-         GROUP BY guest_id
-         ORDER BY guest_id
-            ON CONFLICT (workspace_id, subject, subject_id) DO UPDATE SET last = s.last + excluded.last
-        RETURNING subject_id, last
-    ), counted AS (
-        SELECT guest_id, count(*) AS turns FROM given GROUP BY guest_id
-    )
-    INSERT INTO events (workspace_id, position, type, guest_id, sequence, payload, door, actor, occurred_at,
-                        recorded_at, name)
-    SELECT $1,
-           ((pg_current_xact_id()::text::bigint + (SELECT log_base FROM installation)) << 16) | ($2 + place - 1),
-           'event.tracked', guest_id, last - turns + turn, payload::jsonb, $7, $8, occurred_at, $9, name
-      FROM given
-      JOIN counted USING (guest_id)
-      JOIN numbered ON subject_id = guest_id
-     ORDER BY place
-""")
-
-
-async def record_tracked(tx: Tx, told: Sequence[Tracked]) -> None:
-    """Write many at once, at most 10,000; what follows them is the business of `tx.tracked_reactions`."""
-    if not told:
-        return
-    first = tx.next_ordinal(len(told))
-    await tx.run(
-        RECORD_TRACKED,
-        first,
-        [one.guest_id for one in told],
-        [one.name for one in told],
-        [encode_json(one.payload) for one in told],
-        [one.occurred_at for one in told],
-        tx.actor.door,
-        tx.actor.name,
-        tx.recorded_at,
-    )
-    for reaction in tx.tracked_reactions:
-        await reaction(tx, told)
 
 
 # A filter is a choice between NULL (any) and a value: the statement stays one constant.

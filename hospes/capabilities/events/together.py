@@ -1,49 +1,36 @@
-"""Recording many events at once: what a job finds out about many guests."""
+"""Recording many events at once: what a job finds out about many guests, and what senders track.
 
+Numbers are taken first and written after, in two plain statements: joined in one, a planner that
+cannot know how many rows an array holds would compare each with each.
+"""
+
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from hospes.base.db import Tx, encode_json, sql
-from hospes.capabilities.events.log import Event, Recorded
+from hospes.base.db import Tx, columns, encode_json, sql
+from hospes.capabilities.events.log import TRACKED, Event, Recorded
 
 
-class _Row(msgspec.Struct, frozen=True):
-    place: int
-    position: int
-    sequence: int
+class Tracked(msgspec.Struct, frozen=True):
+    """Something a guest did, as somebody outside told it; `name` is what they call it."""
+
+    guest_id: int
+    name: str
+    payload: dict[str, Any]
+    occurred_at: datetime
 
 
-# Numbers are taken guest by guest, the lowest first, so that two who number many cannot wait crosswise.
-RECORD_ALL = sql("""
-    WITH given AS (
-        SELECT place, type, guest_id, payload, occurred_at,
-               row_number() OVER (PARTITION BY guest_id ORDER BY place) AS turn,
-               count(*) OVER (PARTITION BY guest_id) AS turns
-          FROM unnest($3::text[], $4::bigint[], $5::text[], $6::timestamptz[])
-               WITH ORDINALITY AS told (type, guest_id, payload, occurred_at, place)
-    ), numbered AS (
-        INSERT INTO event_sequences AS s (workspace_id, subject, subject_id, last)
-        SELECT $1, 'guest', guest_id, count(*)
-          FROM given
-         GROUP BY guest_id
-         ORDER BY guest_id
-            ON CONFLICT (workspace_id, subject, subject_id) DO UPDATE SET last = s.last + excluded.last
-        RETURNING subject_id, last
-    ), written AS (
-        INSERT INTO events (workspace_id, position, type, guest_id, sequence, payload, door, actor, occurred_at,
-                            recorded_at)
-        SELECT $1,
-               ((pg_current_xact_id()::text::bigint + (SELECT log_base FROM installation)) << 16) | ($2 + place - 1),
-               type, guest_id, last - turns + turn, payload::jsonb, $7, $8, occurred_at, $9
-          FROM given
-          JOIN numbered ON subject_id = guest_id
-        RETURNING position, sequence
-    )
-    SELECT (position & 65535) - $2 AS place, position, sequence FROM written ORDER BY position
-""")
+async def record_tracked(tx: Tx, told: Sequence[Tracked]) -> None:
+    """Write many, at most 10,000, a guest's in their order; what follows them is told of all together."""
+    if not told:
+        return
+    await _write(tx, [(TRACKED, one.guest_id, one.name, encode_json(one.payload), one.occurred_at) for one in told])
+    for reaction in tx.tracked_reactions:
+        await reaction(tx, told)
 
 
 async def record_all(tx: Tx, told: Sequence[tuple[Event, datetime]]) -> None:
@@ -54,20 +41,69 @@ async def record_all(tx: Tx, told: Sequence[tuple[Event, datetime]]) -> None:
     if not told:
         return
     payloads: list[dict[str, Any]] = [msgspec.to_builtins(event) for event, _ in told]
-    rows = await tx.all(
-        _Row,
-        RECORD_ALL,
-        tx.next_ordinal(len(told)),
-        [event.TYPE for event, _ in told],
-        [event.guest_id for event, _ in told],
-        [encode_json(payload) for payload in payloads],
-        [at for _, at in told],
+    rows = [
+        (event.TYPE, event.guest_id, None, encode_json(payload), at)
+        for (event, at), payload in zip(told, payloads, strict=True)
+    ]
+    for (event, at), payload, written in zip(told, payloads, await _write(tx, rows), strict=True):
+        recorded = Recorded(written.position, written.sequence, None, event.TYPE, None, payload, at)
+        for reaction in tx.reactions:
+            await reaction(tx, recorded)
+
+
+# The lowest guest first, so that two who number many cannot wait crosswise.
+NUMBER = sql("""
+    INSERT INTO event_sequences AS s (workspace_id, subject, subject_id, last)
+    SELECT $1, 'guest', guest_id, step
+      FROM unnest($2::bigint[], $3::bigint[]) AS told (guest_id, step)
+     ORDER BY guest_id
+        ON CONFLICT (workspace_id, subject, subject_id) DO UPDATE SET last = s.last + excluded.last
+    RETURNING subject_id AS guest_id, last
+""")
+WRITE = sql("""
+    INSERT INTO events (workspace_id, position, type, guest_id, sequence, name, payload, door, actor, occurred_at,
+                        recorded_at)
+    SELECT $1, (begun.base << 16) | ($2 + place - 1), type, guest_id, sequence, name, payload::jsonb, $9, $10,
+           occurred_at, $11
+      FROM (SELECT pg_current_xact_id()::text::bigint + log_base AS base FROM installation) begun
+     CROSS JOIN unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[])
+                WITH ORDINALITY AS told (type, guest_id, sequence, name, payload, occurred_at, place)
+    RETURNING position, sequence
+""")
+
+
+class _Last(msgspec.Struct, frozen=True):
+    guest_id: int
+    last: int
+
+
+class _Written(msgspec.Struct, frozen=True):
+    position: int
+    sequence: int
+
+
+async def _write(tx: Tx, rows: Sequence[tuple[str, int, str | None, str, datetime]]) -> list[_Written]:
+    """Rows of type, guest, name, payload and instant; returns where each stands now, in their order."""
+    counted = Counter(guest_id for _, guest_id, *_ in rows)
+    found = await tx.all(_Last, NUMBER, list(counted), list(counted.values()))
+    next_of = {one.guest_id: one.last - counted[one.guest_id] + 1 for one in found}
+    sequences = []
+    for _, guest_id, *_ in rows:
+        sequences.append(next_of[guest_id])
+        next_of[guest_id] += 1
+    types, guest_ids, names, payloads, instants = columns(rows, 5)
+    written = await tx.all(
+        _Written,
+        WRITE,
+        tx.next_ordinal(len(rows)),
+        types,
+        guest_ids,
+        sequences,
+        names,
+        payloads,
+        instants,
         tx.actor.door,
         tx.actor.name,
         tx.recorded_at,
     )
-    for row in rows:
-        event, at = told[row.place]
-        recorded = Recorded(row.position, row.sequence, None, event.TYPE, None, payloads[row.place], at)
-        for reaction in tx.reactions:
-            await reaction(tx, recorded)
+    return sorted(written, key=lambda one: one.position)
