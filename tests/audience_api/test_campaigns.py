@@ -100,6 +100,7 @@ async def test_a_campaign_to_a_segment_at_a_time_is_reported(brand: Brand) -> No
     assert data(answer)["state"] == "scheduled"
     assert (data(answer)["scheduled_at"], data(answer)["recipients"]) == ("2026-06-20T15:00:00+0000", 1)
     await brand.tell("u-3", email_opt_in="1")
+    await brand.api.deliver()
     brand.home.clock.advance(hours=3)
     await brand.api.deliver()
 

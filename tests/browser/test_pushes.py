@@ -76,7 +76,7 @@ async def registered_worker(context: BrowserContext, page: Page, site: str) -> W
     session.on("ServiceWorker.workerRegistrationUpdated", note)
     await session.send("ServiceWorker.enable")
     await once(page, "async () => Boolean((await navigator.serviceWorker.getRegistration('/push/'))?.active)")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while f"{site}/push/" not in found:
             await page.evaluate("0")
     return Worker(session, site, found[f"{site}/push/"])
@@ -96,7 +96,7 @@ async def shown(page: Page, number: int = 1) -> list[dict[str, Any]]:
 
 async def once(page: Page, look: str, argument: Any = None) -> Any:
     """What the look finds, once that is something; the browser's own waiting takes a promise for an answer."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (found := await page.evaluate(look, argument)):
             pass
     return found
@@ -128,7 +128,7 @@ async def test_what_is_pushed_is_shown_and_the_server_hears_of_it(
     at_site = json.loads(json.dumps(content).replace(home.server.settings.public_url, site))
     await worker.deliver(at_site)
     [notification] = await shown(page)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await standing(api, message_id)).status != "delivered":
             await page.evaluate("0")
 
@@ -212,7 +212,7 @@ async def test_putting_a_push_away_is_told(
     )
 
     found: list[Any] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not found:
             found = (await api.get("/crm/events", type="push.dismissed")).json()["items"]
     assert [one["data"]["request_id"] for one in found] == [message_id]

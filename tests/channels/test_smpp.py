@@ -31,13 +31,13 @@ def smpp(home: Home, centre: MessageCentre, url: str | None = None, *, patience:
 
 async def until(condition: Callable[[], Any]) -> None:
     """Wait for a condition, never for a time."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.002)
 
 
 async def until_status(api: Api, message_id: int, status: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await standing(api, message_id)).status != status:
             await asyncio.sleep(0.005)
 
@@ -126,7 +126,7 @@ async def test_a_line_that_was_cut_is_opened_again(home: Home, api: Api, vault: 
     async with smpp(home, centre) as carrier:
         await texted(home, api, vault, carrier, "+33612370005")
         centre.hang_up()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await carrier.check()).outcome != "down":
                 await asyncio.sleep(0.002)
 
@@ -261,11 +261,11 @@ async def test_what_cannot_be_read_is_refused_and_the_line_lives_on(
 async def test_what_is_no_smpp_ends_the_line(home: Home, centre: MessageCentre) -> None:
     async with smpp(home, centre) as carrier:
         await until(lambda: centre.binds)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await carrier.check()).outcome != "sent":
                 await asyncio.sleep(0.002)
         centre.send_raw(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await carrier.check()).outcome != "down":
                 await asyncio.sleep(0.002)
 
