@@ -59,21 +59,21 @@ class Intake:
             count += len(taken[-1][0])
         return taken
 
-    async def _write(self, line: _Line, requests: list[_Request]) -> None:
+    async def _write(self, line: _Line, asked: list[_Request]) -> None:
         """All in one transaction; when that fails, each in its own, so that one cannot take the others along."""
         try:
-            outcomes = await self._written(line, [event for told, _ in requests for event in told])
+            outcomes = await self._written(line, [event for told, _ in asked for event in told])
         except Exception as error:  # noqa: BLE001 (whoever asked is told)
-            if len(requests) > 1 and not isinstance(error, Busy):
-                for request in requests:
+            if len(asked) > 1 and not isinstance(error, Busy):
+                for request in asked:
                     await self._write(line, [request])
                 return
-            for _, outcome in requests:
+            for _, outcome in asked:
                 if not outcome.done():
                     outcome.set_exception(error)
             return
         place = 0
-        for told, outcome in requests:
+        for told, outcome in asked:
             if not outcome.done():
                 outcome.set_result(outcomes[place : place + len(told)])
             place += len(told)
