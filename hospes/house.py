@@ -416,7 +416,8 @@ class House:
             self.vault,
             instant=self.instant,
             maker=makers["apple"],
-            logo=icons.logo(660),
+            # Drawn when somebody asks for it: that takes seconds.
+            logo=partial(icons.logo, 660),
         )
         routes.append(Mount("/passes", serves_passes))
         pushes = push.Push(

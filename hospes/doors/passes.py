@@ -1,5 +1,6 @@
 """`/passes`: where phones ask for newer editions of their passes. Apple, Adding a Web Service to Update Passes."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
@@ -68,7 +69,7 @@ class Passes:
         *,
         instant: Callable[[int], Awaitable[datetime]],
         maker: Maker,
-        logo: bytes,
+        logo: Callable[[], bytes],
     ) -> None:
         self._database = database
         self._clock = clock
@@ -99,7 +100,8 @@ class Passes:
         if part.get("type", self._maker.type_id) != self._maker.type_id:
             raise _Refused(404)
         if step == "logo":
-            return Response(self._logo, media_type="image/png", headers={"cache-control": "public, max-age=86400"})
+            drawn = await asyncio.to_thread(self._logo)
+            return Response(drawn, media_type="image/png", headers={"cache-control": "public, max-age=86400"})
         if step == "log":
             # What phones complain of; it may name people, so only that there was something is kept.
             log.warning("passes.phone_complained", bytes=len(await _body(request)))
