@@ -207,7 +207,12 @@ async def test_putting_a_push_away_is_told(
     await running.evaluate(
         """async () => {
           const [notification] = await self.registration.getNotifications();
-          self.dispatchEvent(new NotificationEvent("notificationclose", { notification }));
+          const event = new NotificationEvent("notificationclose", { notification });
+          // Nothing keeps a worker alive for an event that was made up: it is waited for here.
+          let told;
+          event.waitUntil = (promise) => { told = promise; };
+          self.dispatchEvent(event);
+          await told;
         }"""
     )
 
