@@ -460,7 +460,7 @@ class House:
                 oauth.clients.Directory(self.database),
             )
         )
-        under: dict[str, Any] = {f"/{name}/": guest_pages for name in ("p", "w", "u")}
+        under: dict[str, Any] = {f"/{name}/": guest_pages for name in ("p", "w", "u", "l")}
         staffs = ("/staff", "/public/oauth/authorize", "/public/oauth/consent", "/api/oauth/authorize")
         under |= dict.fromkeys(staffs, staff_pages)
         under["/api/oauth/access_token"] = partner_tokens.PartnerTokens(

@@ -62,6 +62,16 @@ async def test_another_workspace_has_none_of_it(home: Home, api: Api) -> None:
     assert (await other.workspace("DELETE", f"/push-registrations/{made['id']}")).status == 404
 
 
+async def test_a_text_is_measured_as_long_as_it_is_with_its_links_short(api: Api) -> None:
+    text = f"See https://shop.example/{'offers/' * 30}, and come!"
+
+    plain = (await api.workspace("POST", "/texts/measure", {"text": text})).json()
+    short = (await api.workspace("POST", "/texts/measure", {"text": text, "short_links": True})).json()
+
+    assert (plain["units"], plain["segments"]) == (len(text), 2)
+    assert (short["units"], short["segments"]) == (len("See http://127.0.0.1:8000/l/123456789012, and come!"), 1)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"), [("10 €", ("gsm7", 5, 1)), ("It’s" * 20, ("ucs2", 80, 2)), ("", ("gsm7", 0, 1))]
 )

@@ -20,6 +20,7 @@ _NOT_BY_WORKSPACE = {
     "portal_slugs",
     "pass_phones",
     "provider_ids",
+    "short_links",
     "staff",
     "memberships",
     "staff_sessions",

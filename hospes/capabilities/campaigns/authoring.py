@@ -17,7 +17,7 @@ from hospes.capabilities.campaigns.places import Text
 from hospes.capabilities.campaigns.plans import Campaign
 from hospes.capabilities.campaigns.rules import Rules
 from hospes.capabilities.campaigns.sources import Recipient
-from hospes.capabilities.messaging import pushes
+from hospes.capabilities.messaging import pushes, short_links
 from hospes.capabilities.messaging.outbox import Claimed
 from hospes.capabilities.messaging.sending import unsubscribe_url
 from hospes.capabilities.messaging.templates import MARKETING
@@ -99,13 +99,10 @@ class Author:
             if not lot.messages:
                 await launching.complete(tx, campaign.id)
             business = str(await tx.value(BUSINESS))
-        writing = _Writing(
-            self._database.reader(workspace_id, now=now, actor=_ACTOR),
-            campaign,
-            script(campaign.id, msgspec.json.encode(campaign.kept)),
-            business,
-        )
-        return [self._written(writing, message, known) for message, known in lot.messages]
+            writing = _Writing(tx, campaign, script(campaign.id, msgspec.json.encode(campaign.kept)), business)
+            written = [self._written(writing, message, known) for message, known in lot.messages]
+            # No text leaves before it is stored where its links lead.
+            return await self._with_short_links(tx, campaign, written)
 
     async def ended(self, tx: Tx, campaign_ids: set[int]) -> None:
         """As `messaging.Author.ended`."""
@@ -169,6 +166,13 @@ class Author:
             text=said.text or "",
             reply_to=said.reply_to or None,
         )
+
+    async def _with_short_links(self, tx: Tx, campaign: Campaign, written: list[Claimed]) -> list[Claimed]:
+        if campaign.channel != "sms" or not campaign.tracks_clicks:
+            return written
+        texts = [(message.id, message.text) for message in written]
+        short = await short_links.shorten(tx, texts, vault=self._vault, public_url=self._public_url)
+        return [msgspec.structs.replace(message, text=text) for message, text in zip(written, short, strict=True)]
 
 
 def _details(said: Content) -> str:

@@ -7,6 +7,10 @@ from hospes.base.db import Tx, sql
 
 TABLES = {
     "messages": rows.whole("messages", without=("claimed_by", "claimed_at")),
+    "short_links": rows.whole(
+        "short_links",
+        "t.message_id IN (SELECT m.id FROM messages m WHERE m.workspace_id = $1 AND m.guest_id = ANY ($2::bigint[]))",
+    ),
     # Where a push goes is sealed, and of no use to anybody else.
     "push_registrations": rows.whole("push_registrations", without=("mark", "target", "keys")),
 }
@@ -15,6 +19,10 @@ TABLES = {
 FORGET = sql("""
     WITH registered AS (
         DELETE FROM push_registrations WHERE workspace_id = $1 AND guest_id = ANY ($2::bigint[])
+    ), led AS (
+        DELETE FROM short_links
+         WHERE workspace_id = $1
+           AND message_id IN (SELECT id FROM messages WHERE workspace_id = $1 AND guest_id = ANY ($2::bigint[]))
     )
     UPDATE messages
        SET address = '', subject = NULL, html = NULL, plain = '', error = NULL,
@@ -66,6 +74,14 @@ SHORTEN = sql("""
 """)
 
 
+# A link may say whose it is, and is of no use without its text.
+UNLINK = sql("""
+    DELETE FROM short_links
+     WHERE workspace_id = $1
+       AND id IN (SELECT id FROM short_links WHERE workspace_id = $1 AND created_at < $2 LIMIT $3)
+""")
+
+
 async def shorten(tx: Tx, before: datetime, *, most: int) -> int:
-    """Delete the texts of at most so many messages that are older; returns how many. That they went out stays."""
-    return await tx.run(SHORTEN, before, most)
+    """Delete at most so many texts and links of messages that are older; returns how many. What went out stays."""
+    return max(await tx.run(SHORTEN, before, most), await tx.run(UNLINK, before, most))

@@ -21,6 +21,7 @@ GUESTS: Sequence[Route] = [
     Route("/u/{token}/preferences", preferences.show),
     Route("/u/o/{token}", tracking_links.show_pixel, _READ),
     Route("/u/c/{token}", tracking_links.follow, _READ),
+    Route("/l/{name}", tracking_links.follow_short, _READ),
 ]
 STAFF: Sequence[Route] = [
     Route("/staff", home.show, _READ),

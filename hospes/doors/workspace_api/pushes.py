@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from hospes.base.db import Reader, Tx
 from hospes.base.secrets import Vault
-from hospes.capabilities.messaging import registrations, texts
+from hospes.capabilities.messaging import registrations, short_links, texts
 from hospes.capabilities.messaging.registrations import Registration, Target
 from hospes.doors.workspace_api.shapes import Body, Instant
 from hospes.web.routes import Route
@@ -52,7 +52,10 @@ class Registrations(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TextIn(Body, frozen=True, kw_only=True):
+    """With `short_links`, links count as long as those that a campaign puts in their place."""
+
     text: Annotated[str, Meta(max_length=10_000)]
+    short_links: bool = False
 
 
 class MeasureOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,12 +91,14 @@ async def end_registration(tx: Tx, registration_id: int) -> None:
     await registrations.end(tx, registration_id, reason="Staff ended it.")
 
 
-async def measure_text(_reader: Reader, body: TextIn) -> MeasureOut:
+async def measure_text(_reader: Reader, body: TextIn, public_url: str) -> MeasureOut:
     """Measure text message
 
-    In which alphabet it goes, and in how many segments, which providers bill by.
+    In which alphabet it goes, and in how many segments, which providers bill by. With `short_links`, as a
+    campaign sends it that counts clicks.
     """
-    found = texts.measure(body.text)
+    text = short_links.example(body.text, public_url=public_url) if body.short_links else body.text
+    found = texts.measure(text)
     return MeasureOut(encoding=found.encoding, units=found.units, segments=found.segments)
 
 
