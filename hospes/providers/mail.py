@@ -56,7 +56,7 @@ class MailWriter:
         if not letter.to.isprintable() or " " in letter.to:
             raise ValueError("not an address")
         headers = {
-            "From": formataddr((_printable(letter.sender), self._sender.addr_spec)),
+            "From": formataddr((_printable(letter.sender), letter.origin or self._sender.addr_spec)),
             # An address beyond ASCII cannot stand in a header that every server passes on.
             "To": letter.to if letter.to.isascii() else "undisclosed-recipients:;",
             "Subject": _encoded(_printable(letter.subject or "")),

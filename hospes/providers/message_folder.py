@@ -55,8 +55,9 @@ class SmsFolder:
 
     async def send(self, letter: Letter) -> Receipt:
         """As `Carrier.send`."""
-        head = f"To: {letter.to}\nDate: {letter.written_at.isoformat()}\n\n"
-        return _keep(self._folder, f"{letter.mark}.sms", (head + letter.text).encode())
+        head = f"To: {letter.to}\nDate: {letter.written_at.isoformat()}\n"
+        origin = f"From: {letter.origin}\n" if letter.origin else ""
+        return _keep(self._folder, f"{letter.mark}.sms", f"{head}{origin}\n{letter.text}".encode())
 
     async def check(self) -> Receipt:
         """As `Carrier.check`."""

@@ -96,7 +96,7 @@ class Smpp:
         if not letter.text:
             return Receipt("refused", "The text is empty.")
         try:
-            segments = _segments(letter, self._source)
+            segments = _segments(letter, _source(letter.origin) if letter.origin else self._source)
         except ValueError:
             return Receipt("refused", "The number or the text cannot be sent.")
         async with self._window:
@@ -224,10 +224,13 @@ def _number(address: str) -> PhoneNumber:
     return PhoneNumber(digits, TON.INTERNATIONAL if address.startswith("+") else TON.UNKNOWN, NPI.ISDN)
 
 
-def _source(name: str) -> PhoneNumber:
-    if re.fullmatch(r"\+?[0-9]{3,15}", name):
-        return _number(name)
-    return PhoneNumber(name[:11], TON.ALPHANUMERIC, NPI.UNKNOWN)
+def _source(sender: str) -> PhoneNumber:
+    """The name, number or short code that a message comes from. SMPP 5.2.5, 5.2.6."""
+    if sender.startswith("+"):
+        return _number(sender)
+    if sender.isdecimal():
+        return PhoneNumber(sender, TON.NETWORK_SPECIFIC, NPI.UNKNOWN)
+    return PhoneNumber(sender, TON.ALPHANUMERIC, NPI.UNKNOWN)
 
 
 def _refused(status: int) -> Receipt:

@@ -29,7 +29,7 @@ class SmsHttp:
 
     async def send(self, letter: Letter) -> Receipt:
         """As `Carrier.send`."""
-        body = {"to": letter.to, "from": self._name, "text": letter.text, "reference": letter.mark}
+        body = {"to": letter.to, "from": letter.origin or self._name, "text": letter.text, "reference": letter.mark}
         answer = await self._sender.post(self._url, body=msgspec.json.encode(body), headers=self._headers)
         if answer.status is None:
             # The provider takes a `reference` it knows already as the same message, so this may be tried again.

@@ -5,10 +5,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from hospes.base.clock import Clock
-from hospes.base.errors import Misconfigured
+from hospes.base.errors import Invalid, Misconfigured
 from hospes.base.settings import Settings
 from hospes.capabilities.automations import Lock
-from hospes.capabilities.messaging import Carrier, SmsDesk
+from hospes.capabilities.messaging import Carrier, SmsDesk, senders
 from hospes.capabilities.messaging.pushes import PushService
 from hospes.capabilities.webhooks import Sender
 from hospes.providers import apns, apns_push, fcm, lock_simulator, nuki, smpp, web_push
@@ -103,13 +103,17 @@ def _email(settings: Settings, clock: Clock) -> Carrier:
 
 
 async def _sms(settings: Settings, sender: Sender, clock: Clock, desk: SmsDesk, stack: AsyncExitStack) -> Carrier:
+    try:
+        sender_name = senders.checked_sms(settings.sms_sender)
+    except Invalid as error:
+        raise Misconfigured(f"HOSPES_SMS_SENDER: {error.message}") from None
     if settings.smpp_url is not None:
         url = settings.smpp_url.get_secret_value()
-        return await stack.enter_async_context(smpp.Smpp(url, desk, clock, sender_name=settings.sms_sender))
+        return await stack.enter_async_context(smpp.Smpp(url, desk, clock, sender_name=sender_name))
     if settings.sms_url is None:
         return SmsFolder(folder(settings))
     token = settings.sms_token.get_secret_value() if settings.sms_token else None
-    return SmsHttp(settings.sms_url, sender, desk, token=token, sender_name=settings.sms_sender)
+    return SmsHttp(settings.sms_url, sender, desk, token=token, sender_name=sender_name)
 
 
 def _dkim(settings: Settings) -> Dkim | None:

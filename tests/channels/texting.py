@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from hospes.base.secrets import Vault
-from hospes.capabilities import messaging
+from hospes.capabilities import campaigns, messaging
 from hospes.capabilities.messaging import Letter, Receipt, letters, outbox
 from hospes.doors import sms_hook
 from tests.living import Answer, Api, Home, ask
@@ -25,15 +25,20 @@ class Network:
         return Receipt("sent")
 
 
+URL = "https://hospes.example"
+
+
 def mailroom(home: Home, vault: Vault, carriers: dict[str, Any]) -> messaging.Mailroom:
+    database = home.server.database
     return messaging.Mailroom(
-        home.server.database,
+        database,
         vault,
         home.clock,
         carriers,
         instant=home.server.instant,
         name="channels",
-        public_url="https://hospes.example",
+        public_url=URL,
+        author=campaigns.Author(database, vault, instant=home.server.instant, public_url=URL),
     )
 
 

@@ -17,7 +17,7 @@ from hospes.capabilities.campaigns.places import Text
 from hospes.capabilities.campaigns.plans import Campaign
 from hospes.capabilities.campaigns.rules import Rules
 from hospes.capabilities.campaigns.sources import Recipient
-from hospes.capabilities.messaging import pushes, short_links
+from hospes.capabilities.messaging import pushes, senders, short_links
 from hospes.capabilities.messaging.outbox import Claimed
 from hospes.capabilities.messaging.sending import unsubscribe_url
 from hospes.capabilities.messaging.templates import MARKETING
@@ -99,7 +99,8 @@ class Author:
             if not lot.messages:
                 await launching.complete(tx, campaign.id)
             business = str(await tx.value(BUSINESS))
-            writing = _Writing(tx, campaign, script(campaign.id, msgspec.json.encode(campaign.kept)), business)
+            domains = await senders.domains(tx) if campaign.channel == "email" else []
+            writing = _Writing(tx, campaign, script(campaign.id, msgspec.json.encode(campaign.kept)), business, domains)
             written = [self._written(writing, message, known) for message, known in lot.messages]
             # No text leaves before it is stored where its links lead.
             return await self._with_short_links(tx, campaign, written)
@@ -164,7 +165,7 @@ class Author:
             subject=said.subject or said.title,
             html=html,
             text=said.text or "",
-            reply_to=said.reply_to or None,
+            **_origin(said, writing.domains),
         )
 
     async def _with_short_links(self, tx: Tx, campaign: Campaign, written: list[Claimed]) -> list[Claimed]:
@@ -179,6 +180,14 @@ def _details(said: Content) -> str:
     """What a push has besides title and text; it stands where other channels have their HTML."""
     buttons = [pushes.Button(button.title, button.url) for button in said.buttons]
     return pushes.Details(url=said.url, icon=said.icon, image=said.image, buttons=buttons).packed()
+
+
+def _origin(said: Content, domains: list[str]) -> dict[str, str | None]:
+    """Where a message comes from, and where answers go. Who may not send from an address is answered there."""
+    own = said.from_email or None
+    if own is not None and not senders.may_come_from(own, domains):
+        return {"origin": None, "reply_to": said.reply_to or own}
+    return {"origin": own or said.sender_id, "reply_to": said.reply_to or None}
 
 
 BUSINESS = sql("SELECT name FROM workspaces WHERE id = $1", across="reads the workspace's own row")
@@ -272,7 +281,7 @@ class Script:
         """What one guest is told. Raises Invalid when a text runs past a bound."""
         values, facts = _values(known), _liquid_facts(known, business, unsubscribe)
         put: dict[str, Any] = {field: text.filled(values, facts) for field, text in self._texts.items()}
-        for field in ("subject", "title", "from_name", "reply_to", "sender_id"):
+        for field in ("subject", "title", "from_name", "from_email", "reply_to", "sender_id"):
             if field in put:
                 put[field] = _one_line(put[field])
         return msgspec.structs.replace(self._said, **put)
@@ -285,6 +294,7 @@ class _Writing(msgspec.Struct, frozen=True):
     campaign: Campaign
     script: Script
     business: str
+    domains: list[str]
 
 
 @lru_cache(maxsize=64)

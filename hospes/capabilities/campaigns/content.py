@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 
 from hospes.base.errors import Invalid
+from hospes.capabilities import guests
 from hospes.capabilities.campaigns.places import Text
+from hospes.capabilities.messaging import senders
 
 CHANNELS = ("email", "sms", "push")
 PLATFORMS = ("web", "android", "ios")
@@ -31,14 +33,17 @@ class Button(msgspec.Struct, frozen=True):
 class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every text takes `@{attribute}@` and Liquid.
 
-    An email has subject and html, and its text, made from the html when left out; `from_name` and
-    `reply_to` go into its head. An SMS has text. A push has title and text, on the web also a url.
+    An email has subject and html, and its text, made from the html when left out; `from_name`,
+    `from_email` and `reply_to` go into its head. It comes from `from_email` where the workspace may send
+    from that domain; otherwise answers go there, unless `reply_to` says where. An SMS has text, and may
+    have the `sender_id` that it comes from. A push has title and text, on the web also a url.
     """
 
     subject: str | None = None
     html: str | None = None
     text: str | None = None
     from_name: str | None = None
+    from_email: str | None = None
     reply_to: str | None = None
     sender_id: str | None = None
     title: str | None = None
@@ -56,7 +61,7 @@ _NEEDED = {
 }
 _LINKS = ("url", "image", "icon")
 _MAY = {
-    "email": {"text": _LONGEST_HTML, "from_name": _LONGEST_TITLE, "reply_to": 320},
+    "email": {"text": _LONGEST_HTML, "from_name": _LONGEST_TITLE, "from_email": 320, "reply_to": 320},
     "sms": {"sender_id": 20},
     "push": {"url": _LONGEST_URL, "image": _LONGEST_URL, "icon": _LONGEST_URL},
 }
@@ -75,6 +80,10 @@ def checked(content: Content, channel: str, *, platform: str | None = None) -> C
     if channel == "email" and not content.text:
         content = msgspec.structs.replace(content, text=plain(content.html or ""))
     _check_texts(content, {**_MAY[channel], **needed})
+    if content.from_email is not None:
+        guests.checked_email(content.from_email, field="from_email")
+    if content.sender_id is not None:
+        senders.checked_sms(content.sender_id)
     if len(content.buttons) > (_MOST_BUTTONS if channel == "push" else 0):
         raise Invalid(f"A push has at most {_MOST_BUTTONS} buttons, and nothing else has any.", field="buttons")
     return content

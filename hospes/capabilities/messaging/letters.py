@@ -13,7 +13,11 @@ _MARK = "message"
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """One message for one address. `mark` names it to the world and cannot be guessed."""
+    """One message for one address. `mark` names it to the world and cannot be guessed.
+
+    `origin` is where it comes from, when not from what the settings say: the address of a mail, or the
+    name or number of a text message.
+    """
 
     mark: str
     sender: str
@@ -24,6 +28,7 @@ class Letter(msgspec.Struct, frozen=True):
     unsubscribe_url: str | None
     written_at: datetime
     reply_to: str | None = None
+    origin: str | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True):

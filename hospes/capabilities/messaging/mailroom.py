@@ -175,6 +175,7 @@ class Mailroom:
             unsubscribe,
             now,
             message.reply_to,
+            message.origin,
         )
 
     async def _record(self, workspace_id: int, tried: list[tuple[Claimed, Receipt]]) -> None:

@@ -51,6 +51,7 @@ class Claimed(msgspec.Struct, frozen=True):
     unsubscribe_url: str | None = None
     refusal: str | None = None
     reply_to: str | None = None
+    origin: str | None = None
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):

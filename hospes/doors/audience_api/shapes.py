@@ -171,7 +171,11 @@ class PushToSegment(PushToAll, frozen=True, kw_only=True):
 
 
 class EmailIn(msgspec.Struct, frozen=True, kw_only=True):
-    """What an email says: `message` is HTML. Answers go to `reply_to`, or to `from_email`."""
+    """What an email says: `message` is HTML.
+
+    It comes from `from_email` where the brand may send from that domain. Otherwise it comes from the server's
+    own address, and answers go to `reply_to`, or to `from_email`.
+    """
 
     subject: Line
     message: Annotated[str, Meta(min_length=1, max_length=200_000)]
@@ -185,7 +189,8 @@ class EmailIn(msgspec.Struct, frozen=True, kw_only=True):
             subject=self.subject,
             html=self.message,
             from_name=self.from_name or None,
-            reply_to=self.reply_to or self.from_email or None,
+            from_email=self.from_email or None,
+            reply_to=self.reply_to or None,
         )
 
 
@@ -207,7 +212,7 @@ class EmailToSegment(EmailToAll, frozen=True, kw_only=True):
 
 
 class SmsIn(msgspec.Struct, frozen=True, kw_only=True):
-    """What a text message says."""
+    """What a text message says, and who it comes from: a name of up to 11 letters and digits, or a number."""
 
     message: Annotated[str, Meta(min_length=1, max_length=1600)]
     sender_id: Annotated[str, Meta(max_length=20)] | None = None

@@ -42,6 +42,7 @@ class ContentIn(Body, frozen=True, kw_only=True):
     html: Annotated[str, Meta(max_length=200_000)] | None = None
     text: Annotated[str, Meta(max_length=200_000)] | None = None
     from_name: Words | None = None
+    from_email: Words | None = None
     reply_to: Words | None = None
     sender_id: Words | None = None
     title: Words | None = None

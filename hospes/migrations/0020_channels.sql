@@ -1,5 +1,5 @@
 -- squawk-ignore-file require-concurrent-index-creation
--- (the table is new and empty)
+-- (both tables are new and empty)
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
 
@@ -14,3 +14,11 @@ CREATE TABLE short_links (
 );
 CREATE INDEX short_links_message ON short_links (workspace_id, message_id);
 CREATE INDEX short_links_age ON short_links (workspace_id, created_at);
+
+-- From addresses of which domains a workspace's mail may come, besides the server's own address.
+CREATE TABLE mail_domains (
+    workspace_id bigint NOT NULL REFERENCES workspaces (id),
+    domain       text NOT NULL CHECK (domain = lower(domain)),
+    allowed_at   timestamptz NOT NULL,
+    PRIMARY KEY (workspace_id, domain)
+);
