@@ -228,6 +228,14 @@ async def test_an_anonymous_user_becomes_known_and_brings_its_events(brand: Bran
     assert "event.tracked" in [entry["type"] for entry in timeline["items"]]
 
 
+async def test_an_anonymous_user_joins_in_the_middle_of_a_batch(brand: Brand) -> None:
+    await brand.track({"nv_uid": "device-1", "event_name": "Looked"})
+    named = {"userID": "u-1", "event_name": "Looked"}
+    await brand.track(named)
+    await brand.track(named, {**named, "nv_uid": "device-1"})
+    assert (await brand.user("u-1"))["nv_uid"] == "device-1"
+
+
 async def test_an_id_of_the_services_own_finds_its_user(brand: Brand) -> None:
     await brand.tell("u-1", name="Ben")
     nv_uid = (await brand.user("u-1"))["nv_uid"]

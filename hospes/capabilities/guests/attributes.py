@@ -49,19 +49,12 @@ def few_enough(given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
+_KINDS = {bool: "boolean", int: "number", float: "number", str: "text", list: "list"}
+
+
 def kind(value: Any) -> str:
     """The type of an attribute's value, in a word."""
-    match value:
-        case bool():
-            return "boolean"
-        case int() | float():
-            return "number"
-        case str():
-            return "text"
-        case list():
-            return "list"
-        case _:
-            return "object"
+    return _KINDS.get(type(value), "object")
 
 
 def _check_name(name: str, *, is_rich: bool) -> None:
@@ -76,15 +69,10 @@ def _check_name(name: str, *, is_rich: bool) -> None:
 
 
 def _is_plain(value: Any) -> bool:
-    match value:
-        case bool():
-            return True
-        case int() | float():
-            return -_GREATEST <= value <= _GREATEST
-        case str():
-            return len(value) <= _LONGEST_TEXT
-        case _:
-            return False
+    type_ = type(value)
+    if type_ is str:
+        return len(value) <= _LONGEST_TEXT
+    return type_ is bool or (type_ in (int, float) and -_GREATEST <= value <= _GREATEST)
 
 
 def _is_nested(value: Any) -> bool:

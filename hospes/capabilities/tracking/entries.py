@@ -63,9 +63,16 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     consents: dict[str, bool] = {}
 
     @property
-    def says_nothing(self) -> bool:
-        told = (self.name, self.email, self.phone)
-        return all(value is UNSET for value in told) and not self.attributes and not self.consents
+    def is_only_named(self) -> bool:
+        """By a user id, with nothing else that is told or could join two."""
+        return (
+            self.anonymous_id is None
+            and self.name is UNSET
+            and self.email is UNSET
+            and self.phone is UNSET
+            and not self.attributes
+            and not self.consents
+        )
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,10 +87,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime | None
     id: str | None
 
-    def payload(self, guest_id: int) -> dict[str, Any]:
+    def payload(self, guest_id: int, attributes: dict[str, Any]) -> dict[str, Any]:
+        """What is kept in the log, with those of its attributes that may be saved."""
         told = {"ltv": self.ltv, "context": self.context or None, "device_id": self.device_id}
         kept = {name: value for name, value in told.items() if value is not None}
-        return {"guest_id": guest_id, "name": self.name, "attributes": self.attributes, **kept}
+        return {"guest_id": guest_id, "name": self.name, "attributes": attributes, **kept}
 
 
 def read_user(entry: object, *, block: str, is_merging: bool) -> User:
@@ -124,13 +132,13 @@ def read_event(entry: object, *, is_merging: bool, zone: str, now: datetime) -> 
         raise Invalid(f"event_name is required, a text of at most {_LONGEST_NAME} characters", field="event_name")
     if name.lower() in SYSTEM_EVENTS:
         raise Invalid(f"{name} is recorded by the service itself and cannot be sent", field="event_name")
-    attributes = told.get("attributes")
-    if attributes is not None:
-        _check_attributes(dict(_object(attributes, "attributes")))
+    given = told.get("attributes")
+    attributes = _object(given, "attributes") if given is not None else {}
+    _check_attributes(attributes)
     return Event(
         user=user,
         name=name,
-        attributes={key: value for key, value in (attributes or {}).items() if value is not None},
+        attributes={key: value for key, value in attributes.items() if value is not None},
         context=_context(told.get("context")),
         ltv=_ltv(told.get("ltv")),
         device_id=_text(told, "deviceID", _LONGEST_DEVICE),
@@ -139,7 +147,7 @@ def read_event(entry: object, *, is_merging: bool, zone: str, now: datetime) -> 
     )
 
 
-def _object(value: object, what: str) -> Mapping[str, Any]:
+def _object(value: object, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Invalid(f"{what} must be an object", field=what)
     return value

@@ -9,7 +9,7 @@ from hospes.base.db import Tx, sql
 from hospes.base.errors import Invalid
 from hospes.capabilities import events
 from hospes.capabilities.tracking import types, users
-from hospes.capabilities.tracking.entries import Event, User
+from hospes.capabilities.tracking.entries import Event
 from hospes.capabilities.tracking.types import Dropped
 
 # How long the id of an event is remembered.
@@ -24,11 +24,18 @@ class Told(msgspec.Struct, frozen=True):
     refusal: str | None = None
 
 
+# Each look-up has a limit of its own, which fixes the order of the joins: of a workspace newer than
+# the statistics, the planner would believe that reading all of it costs less than a hundred look-ups.
 KNOWN = sql("""
-    SELECT i.value, coalesce(g.merged_into, g.id) AS guest_id, g.merged_into IS NULL AS is_final
-      FROM guest_identifiers i
-      JOIN guests g ON g.workspace_id = $1 AND g.id = i.guest_id
-     WHERE i.workspace_id = $1 AND i.kind = 'user_id' AND i.value = ANY ($2::text[])
+    SELECT given.value, coalesce(g.merged_into, g.id) AS guest_id, g.merged_into IS NULL AS is_final
+      FROM unnest($2::text[]) AS given (value)
+     CROSS JOIN LATERAL (
+           SELECT guest_id FROM guest_identifiers
+            WHERE workspace_id = $1 AND kind = 'user_id' AND value = given.value LIMIT 1
+     ) AS i
+     CROSS JOIN LATERAL (
+           SELECT id, merged_into FROM guests WHERE workspace_id = $1 AND id = i.guest_id LIMIT 1
+     ) AS g
 """)
 
 
@@ -45,13 +52,14 @@ async def record(tx: Tx, told: Sequence[Event], *, is_merging: bool, is_after_us
     """
     known = await types.settle(tx, "event", (one.attributes for one in told))
     news = await _news(tx, told)
-    guests = await _plain(tx, told)
+    guests = await _known(tx, told)
     outcomes: list[Told] = []
     written: list[events.Tracked] = []
     for place, event in enumerate(told):
         attributes, dropped = types.sift(event.attributes, known)
         is_new = False
-        guest_id = guests.get(event.user.user_id or "") if event.user.says_nothing else None
+        user_id = event.user.user_id
+        guest_id = guests.get(user_id) if user_id and event.user.is_only_named else None
         if guest_id is None:
             try:
                 async with tx.undoable():
@@ -61,27 +69,22 @@ async def record(tx: Tx, told: Sequence[Event], *, is_merging: bool, is_after_us
                 continue
             guest_id, is_new = user.guest_id, user.is_new
             dropped = [*dropped, *user.dropped]
-            if event.user.user_id:
-                guests[event.user.user_id] = guest_id
+            if user_id:
+                guests[user_id] = guest_id
         outcomes.append(Told(guest_id, dropped))
         if place in news:
             at = event.at or tx.now
-            kept = msgspec.structs.replace(event, attributes=attributes)
             at = max(at, tx.now) if is_after_user and is_new else at
-            written.append(events.Tracked(guest_id, event.name, kept.payload(guest_id), at))
+            written.append(events.Tracked(guest_id, event.name, event.payload(guest_id, attributes), at))
     await events.record_tracked(tx, written)
     return outcomes
 
 
-async def _plain(tx: Tx, told: Sequence[Event]) -> dict[str, int]:
+async def _known(tx: Tx, told: Sequence[Event]) -> dict[str, int]:
     """The guests of user ids that are known, and stand for themselves."""
-    asked = list({one.user.user_id for one in told if one.user.user_id and _is_plain(one.user)})
+    asked = list({one.user.user_id for one in told if one.user.user_id and one.user.is_only_named})
     found = await tx.all(_Known, KNOWN, asked) if asked else []
     return {one.value: one.guest_id for one in found if one.is_final}
-
-
-def _is_plain(user: User) -> bool:
-    return user.says_nothing and user.anonymous_id is None
 
 
 REMEMBER = sql("""

@@ -49,8 +49,8 @@ async def settle(tx: Tx, subject: str, told: Iterable[dict[str, Any]]) -> dict[s
     first: dict[str, str] = {}
     for attributes in told:
         for name, value in attributes.items():
-            if value is not None:
-                first.setdefault(name, kind(value))
+            if value is not None and name not in first:
+                first[name] = kind(value)
     if not first:
         return {}
     return {
