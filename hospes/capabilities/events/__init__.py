@@ -2,6 +2,7 @@
 
 from hospes.capabilities.events import personal
 from hospes.capabilities.events.log import (
+    TRACKED,
     Entry,
     Event,
     Filter,
@@ -21,6 +22,7 @@ from hospes.capabilities.events.partitions import keep_partitions
 from hospes.capabilities.events.together import Tracked, record_all, record_tracked
 
 __all__ = [
+    "TRACKED",
     "Entry",
     "Event",
     "Filter",

@@ -28,7 +28,8 @@ async def record_tracked(tx: Tx, told: Sequence[Tracked]) -> None:
     """Write many, at most 10,000, a guest's in their order; what follows them is told of all together."""
     if not told:
         return
-    await _write(tx, [(TRACKED, one.guest_id, one.name, encode_json(one.payload), one.occurred_at) for one in told])
+    rows = [(TRACKED, one.guest_id, one.name, encode_json(one.payload), one.occurred_at) for one in told]
+    await tx.run(WRITE, *await _numbered(tx, rows))
     for reaction in tx.tracked_reactions:
         await reaction(tx, told)
 
@@ -45,7 +46,9 @@ async def record_all(tx: Tx, told: Sequence[tuple[Event, datetime]]) -> None:
         (event.TYPE, event.guest_id, None, encode_json(payload), at)
         for (event, at), payload in zip(told, payloads, strict=True)
     ]
-    for (event, at), payload, written in zip(told, payloads, await _write(tx, rows), strict=True):
+    found = await tx.all(_Written, WRITE_AND_TELL, *await _numbered(tx, rows))
+    places = sorted(found, key=lambda one: one.position)
+    for (event, at), payload, written in zip(told, payloads, places, strict=True):
         recorded = Recorded(written.position, written.sequence, None, event.TYPE, None, payload, at)
         for reaction in tx.reactions:
             await reaction(tx, recorded)
@@ -60,7 +63,7 @@ NUMBER = sql("""
         ON CONFLICT (workspace_id, subject, subject_id) DO UPDATE SET last = s.last + excluded.last
     RETURNING subject_id AS guest_id, last
 """)
-WRITE = sql("""
+_WRITE = """
     INSERT INTO events (workspace_id, position, type, guest_id, sequence, name, payload, door, actor, occurred_at,
                         recorded_at)
     SELECT $1, (begun.base << 16) | ($2 + place - 1), type, guest_id, sequence, name, payload::jsonb, $9, $10,
@@ -68,8 +71,9 @@ WRITE = sql("""
       FROM (SELECT pg_current_xact_id()::text::bigint + log_base AS base FROM installation) begun
      CROSS JOIN unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[])
                 WITH ORDINALITY AS told (type, guest_id, sequence, name, payload, occurred_at, place)
-    RETURNING position, sequence
-""")
+"""
+WRITE = sql(_WRITE)
+WRITE_AND_TELL = sql(_WRITE + "RETURNING position, sequence")
 
 
 class _Last(msgspec.Struct, frozen=True):
@@ -82,8 +86,8 @@ class _Written(msgspec.Struct, frozen=True):
     sequence: int
 
 
-async def _write(tx: Tx, rows: Sequence[tuple[str, int, str | None, str, datetime]]) -> list[_Written]:
-    """Rows of type, guest, name, payload and instant; returns where each stands now, in their order."""
+async def _numbered(tx: Tx, rows: Sequence[tuple[str, int, str | None, str, datetime]]) -> tuple[Any, ...]:
+    """What `WRITE` is given for rows of type, guest, name, payload and instant."""
     counted = Counter(guest_id for _, guest_id, *_ in rows)
     found = await tx.all(_Last, NUMBER, list(counted), list(counted.values()))
     next_of = {one.guest_id: one.last - counted[one.guest_id] + 1 for one in found}
@@ -92,18 +96,5 @@ async def _write(tx: Tx, rows: Sequence[tuple[str, int, str | None, str, datetim
         sequences.append(next_of[guest_id])
         next_of[guest_id] += 1
     types, guest_ids, names, payloads, instants = columns(rows, 5)
-    written = await tx.all(
-        _Written,
-        WRITE,
-        tx.next_ordinal(len(rows)),
-        types,
-        guest_ids,
-        sequences,
-        names,
-        payloads,
-        instants,
-        tx.actor.door,
-        tx.actor.name,
-        tx.recorded_at,
-    )
-    return sorted(written, key=lambda one: one.position)
+    told = (types, guest_ids, sequences, names, payloads, instants)
+    return tx.next_ordinal(len(rows)), *told, tx.actor.door, tx.actor.name, tx.recorded_at

@@ -13,7 +13,6 @@ from hospes.base.db import Tx, sql
 from hospes.capabilities import events
 from hospes.capabilities.segments.definitions import JOB
 
-TRACKED = "event.tracked"
 # What segments do themselves; who looks at other segments is judged together with them.
 _OWN = "segment."
 
@@ -33,7 +32,7 @@ async def note(tx: Tx, event: events.Recorded) -> None:
     if event.type.startswith(_OWN):
         return
     named = (event.payload.get("guest_id"), event.payload.get("merged_guest_id"))
-    topic = f"{TRACKED}:{event.payload.get('name')}" if event.type == TRACKED else event.type
+    topic = f"{events.TRACKED}:{event.payload.get('name')}" if event.type == events.TRACKED else event.type
     await note_all(tx, [(guest_id, topic) for guest_id in named if guest_id is not None])
 
 
@@ -46,9 +45,14 @@ async def note_all(tx: Tx, noted: Sequence[tuple[int, str]]) -> None:
         tx.wake(JOB)
 
 
+# Asked after the events were written: from then on `publish` waits for this transaction.
+IS_LIVE = sql("SELECT EXISTS (SELECT FROM segments WHERE workspace_id = $1 AND status IN ('processing', 'published'))")
+
+
 async def note_tracked(tx: Tx, told: Sequence[events.Tracked]) -> None:
     """As `note`, for events that were tracked together."""
-    await note_all(tx, sorted({(one.guest_id, f"{TRACKED}:{one.name}") for one in told}))
+    if await tx.value(IS_LIVE):
+        await note_all(tx, sorted({(one.guest_id, f"{events.TRACKED}:{one.name}") for one in told}))
 
 
 class Noted(msgspec.Struct, frozen=True):

@@ -1,12 +1,12 @@
 """Fields of the log: what senders track, and what the house records by itself."""
 
+from hospes.capabilities import events
 from hospes.capabilities.segments import conditions, operators
 from hospes.capabilities.segments.conditions import Filter
 from hospes.capabilities.segments.fragments.field import Field, of_json
 from hospes.capabilities.segments.operators import Comparing
 from hospes.capabilities.segments.scope import Leaf, Scope, Tally
 
-TRACKED = "event.tracked"
 # Who merges or is merged has something happen to it, too.
 _SELVES = ("guest.merged", "guest.unmerged")
 
@@ -42,7 +42,7 @@ FIELDS = (
         name="event",
         kind=conditions.OfEvents,
         about="How often the guest did what is tracked under a name. `where` narrows by the event's attributes.",
-        topics=(TRACKED,),
+        topics=(events.TRACKED,),
         fragment=_tracked,
     ),
     Field(
