@@ -163,6 +163,10 @@ class _Source(Protocol):
     async def fetchrow(self, statement: Statement, *values: Any) -> asyncpg.Record | None: ...
 
 
+class Session(_Source, Protocol):
+    """One connection for a while, outside of any transaction."""
+
+
 class _Guarded:
     """A connection whose errors are ours: nothing of a row's content gets out with them (case S7)."""
 
@@ -301,6 +305,19 @@ class Database:
             await self._connections.give(connection, is_well=is_well)
         if tx.wakes and self.on_commit:
             self.on_commit(workspace_id, tx.wakes)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """One connection for a while, for locks that outlive a statement; they end with it. Raises Busy."""
+        connection, is_well = await self._taken(), False
+        try:
+            yield _Guarded(connection)
+            await _translating(lambda: connection.execute("SELECT pg_advisory_unlock_all()"))
+            is_well = True
+        finally:
+            if not is_well and not is_gone(connection):
+                connection.terminate()
+            await self._connections.give(connection, is_well=is_well)
 
     async def fetch(self, statement: Statement, *values: Any) -> list[asyncpg.Record]:
         """For statements declared `across` workspaces: sign-in, sweeping, the command line."""

@@ -66,8 +66,8 @@ class Post:
 
 
 @asynccontextmanager
-async def open_post(port: int = 0) -> AsyncIterator[Post]:
-    post = Post()
+async def open_post(port: int = 0, post: Post | None = None) -> AsyncIterator[Post]:
+    post = post or Post()
 
     def factory() -> SmtpServer:
         post.connections += 1

@@ -1,6 +1,17 @@
 """Guests: who they are, what they agreed to, what is said of them, what happened to them."""
 
-from hospes.capabilities.guests import attributes, channels, consents, counts, marks, names, notes, personal, tags
+from hospes.capabilities.guests import (
+    attributes,
+    channels,
+    consents,
+    counts,
+    marks,
+    names,
+    notes,
+    personal,
+    reaching,
+    tags,
+)
 from hospes.capabilities.guests.folding import email as checked_email
 from hospes.capabilities.guests.folding import email_identity, fold
 from hospes.capabilities.guests.folding import phone as checked_phone
@@ -66,6 +77,7 @@ __all__ = [
     "notes",
     "owners",
     "personal",
+    "reaching",
     "seen",
     "tags",
     "unmerge",

@@ -37,6 +37,10 @@ class Answers(msgspec.Struct, frozen=True):
     def answered(self, given: Mapping[str, bool]) -> "Answers":
         return msgspec.structs.replace(self, **given)
 
+    def withdrawn(self, after: "Answers") -> bool:
+        """Whether a yes of these is none any more in `after`."""
+        return any(old is True and new is not True for old, new in zip(self.columns, after.columns, strict=True))
+
     def joined(self, other: "Answers") -> "Answers":
         """Of two records of one person: what either refused is refused."""
         return Answers(*(_joined(mine, theirs) for mine, theirs in zip(self.columns, other.columns, strict=True)))

@@ -13,7 +13,7 @@ import msgspec
 from hospes.base.db import Reader, Tx, columns, encode_json, sql
 from hospes.base.errors import Conflict, NotFound
 from hospes.capabilities import events
-from hospes.capabilities.guests import counts, folding, marks
+from hospes.capabilities.guests import counts, folding, marks, reaching
 from hospes.capabilities.guests.channels import CHANNELS, Answers
 from hospes.capabilities.guests.happenings import GuestMerged, GuestUnmerged
 from hospes.capabilities.guests.profile import Guest, consents, flag_steps, get, lock
@@ -105,6 +105,8 @@ async def merge(tx: Tx, kept_id: int, merged_id: int, *, evidence: str) -> int:
     Raises NotFound, or Conflict when the two are one already.
     """
     kept, merged = await _locked_pair(tx, kept_id, merged_id)
+    # A message to either may be under way, and the other may have refused.
+    await reaching.close(tx, kept.id, merged.id)
     merge_id = int(await tx.value(MERGE, kept.id, merged.id, evidence, tx.actor.door, tx.now))
     after = _joined(kept, merged)
     await tx.run(POINT, merged.id, kept.id, tx.now)
@@ -189,6 +191,7 @@ async def unmerge(tx: Tx, merge_id: int) -> None:
     if kept.id != row.kept_guest_id:
         raise Conflict(f"Guest {row.kept_guest_id} was merged into guest {kept.id} since. Undo that merge first.")
     kept = await lock(tx, kept.id)
+    await reaching.close(tx, kept.id)
     fields = await tx.column(WITHDRAW_FACTS, kept.id, merge_id)
     newest = {fact.field: fact.value for fact in await tx.all(_Fact, NEWEST_FACTS, kept.id, fields)}
     given = await tx.all(_Consent, NEWEST_CONSENTS, kept.id, merge_id, list(CHANNELS))

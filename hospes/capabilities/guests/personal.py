@@ -2,7 +2,7 @@
 
 from hospes.base import rows
 from hospes.base.db import Reader, Tx, sql
-from hospes.capabilities.guests import marks, merging, profile
+from hospes.capabilities.guests import marks, merging, profile, reaching
 
 _OF_MERGES = "(t.kept_guest_id = ANY ($2::bigint[]) OR t.merged_guest_id = ANY ($2::bigint[]))"
 TABLES = {
@@ -64,6 +64,7 @@ FORGET = sql("""
 async def forget(tx: Tx, family: list[int]) -> None:
     """Empty the records of a guest who is held, the one that answers first; its ids answer no more."""
     guest = await profile.get(tx, family[0])
+    await reaching.close(tx, *family)
     tags = await tx.column(merging.TAGS, guest.id)
     await tx.run(FORGET, family, tx.now)
     await merging.recount(tx, guest, -1, flags={}, tags_added=[], tags_gone=tags)

@@ -8,7 +8,7 @@ import msgspec
 from hospes.base.db import Reader, Tx, Violation, encode_json, sql
 from hospes.base.errors import Duplicate, Invalid, NotFound
 from hospes.capabilities import events
-from hospes.capabilities.guests import counts, folding, tags
+from hospes.capabilities.guests import counts, folding, reaching, tags
 from hospes.capabilities.guests.attributes import checked_attributes, few_enough
 from hospes.capabilities.guests.channels import CHANNELS, Answers
 from hospes.capabilities.guests.happenings import GuestCreated, GuestUpdated
@@ -373,6 +373,8 @@ async def update(tx: Tx, guest_id: int, changes: Changes, *, evidence: str, word
         await tags.known(tx, new_tags)
     if not (differing or retagged or is_answered or new_identifiers):
         return before
+    if before.answers.withdrawn(after.answers):
+        await reaching.close(tx, before.id)
     await _write(tx, before, after)
     told = (
         differing

@@ -7,7 +7,7 @@ import msgspec
 
 from hospes.base.secrets import Vault, same
 
-Outcome = Literal["sent", "delivered", "bounced", "refused", "later", "down", "unknown"]
+Outcome = Literal["sent", "delivered", "bounced", "refused", "later", "down", "unknown", "withdrawn"]
 
 _MARK = "message"
 
@@ -36,7 +36,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
     `bounced`: the address does not exist. `refused`: the message will never be taken. `later`: not
     now. `down`: nobody answers, for no message. `unknown`: the line was cut after the message was
-    handed over, so it may have been taken.
+    handed over, so it may have been taken. `withdrawn`: it was not handed over, for the guest agrees no more.
     """
 
     outcome: Outcome

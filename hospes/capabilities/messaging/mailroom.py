@@ -11,6 +11,7 @@ import structlog
 from hospes.base import ids, metrics
 from hospes.base.clock import Clock
 from hospes.base.db import Actor, Database, Tx, columns, sql
+from hospes.base.errors import Busy
 from hospes.base.secrets import Vault
 from hospes.capabilities import events, guests
 from hospes.capabilities.messaging import letters, outbox, sending, suppressions
@@ -25,6 +26,8 @@ _LOT = 25
 _FIRST_RETRY = timedelta(minutes=1)
 _LONGEST_RETRY = timedelta(hours=4)
 _GIVE_UP = timedelta(hours=48)
+# So many offers are handed over at once, where lines are few: who waits for a line holds no guest's lock.
+_LINES = {"email": 8, "sms": 10}
 # While nobody answers, one try a workspace each so many seconds.
 _DOWN_SECONDS = 5.0
 
@@ -87,6 +90,8 @@ class Mailroom:
         self._name = name
         self._public_url = public_url
         self._author = author
+        self._reach = guests.reaching.Reach(database)
+        self._lines = {channel: asyncio.Semaphore(_LINES.get(channel, _LOTS * _LOT)) for channel in carriers}
         self._down_until: dict[str, float] = {}
         self._is_stopping = False
 
@@ -153,10 +158,23 @@ class Mailroom:
         if message.purpose == MARKETING and not message.is_consented:
             return Receipt("refused", "The guest takes no marketing any more.")
         try:
-            return await self._carriers[message.channel].send(self._letter(workspace_id, message, now))
+            letter = self._letter(workspace_id, message, now)
+            if message.purpose == MARKETING and message.guest_id is not None:
+                return await self._offer(workspace_id, message.guest_id, message.channel, letter)
+            return await self._carriers[message.channel].send(letter)
         except Exception as error:  # noqa: BLE001 (one message must not take the others along)
             log.error("messages.attempt_failed", error=type(error).__name__, message=message.id)
             return Receipt("refused", f"It could not be written: {type(error).__name__}.")
+
+    async def _offer(self, workspace_id: int, guest_id: int, channel: str, letter: Letter) -> Receipt:
+        """Hand it over while the guest agrees: the answer read with the lot may be seconds old."""
+        try:
+            async with self._lines[channel], self._reach.held(workspace_id, guest_id, channel) as answer:
+                if answer == "yes":
+                    return await self._carriers[channel].send(letter)
+        except Busy as error:
+            return Receipt("later", error.message)
+        return Receipt("withdrawn") if answer == "no" else Receipt("later", "The guest is changing.")
 
     def _letter(self, workspace_id: int, message: Claimed, now: datetime) -> Letter:
         unsubscribe = message.unsubscribe_url
@@ -247,6 +265,8 @@ def _done(message: Claimed, receipt: Receipt, now: datetime) -> _Done:
     status, says = _STATUSES.get(receipt.outcome), receipt.says[:500] or None
     if status is not None:
         return _Done(message, status, says if status == "bounced" else None, None)
+    if receipt.outcome == "withdrawn":
+        return _Done(message, "queued", None, now)  # whoever takes it next finds out why not
     if receipt.outcome in ("later", "down") and now - message.queued_at < _GIVE_UP:
         wait = min(_FIRST_RETRY * 2 ** min(message.attempts - 1, 10), _LONGEST_RETRY)
         return _Done(message, "queued", says, now + wait * (0.75 + ids.fraction() / 2))
