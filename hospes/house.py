@@ -458,6 +458,7 @@ class House:
                 self.settings.public_url,
                 limit,
                 oauth.clients.Directory(self.database),
+                oauth.renewing.Renewals(self.database, self.vault, rules, instant=self._instant_of),
             )
         )
         under: dict[str, Any] = {f"/{name}/": guest_pages for name in ("p", "w", "u", "l")}

@@ -116,6 +116,62 @@ async def test_another_request_within_the_grace_is_no_repetition(person: Person,
     assert await is_dead(app, renewed)
 
 
+@pytest.mark.parametrize("scopes", [("bookings.read", "properties.read"), ("bookings.read", "bookings.read")])
+async def test_two_that_share_a_statement_turn_their_grant_once(
+    home: Home, person: Person, app: App, scopes: tuple[str, str]
+) -> None:
+    """O88: the same request gets the same pair; another one is no repetition."""
+    given = await app.connect(person)
+    connection = await asyncpg.connect(home.dsn)
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute("LOCK TABLE oauth_tokens IN ACCESS EXCLUSIVE MODE")
+
+    ahead = asyncio.create_task(app.refresh("nis_rt_" + "x" * 43))
+    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'oauth_tokens'::regclass AND NOT granted)"
+    while not await connection.fetchval(waiting):
+        await asyncio.sleep(0.01)
+    two = [asyncio.create_task(app.refresh(given["refresh_token"], scope=scope)) for scope in scopes]
+    # Nothing of theirs waits for the database before they wait for the one ahead.
+    for _ in range(100):
+        await asyncio.sleep(0)
+    await transaction.rollback()
+    await connection.close()
+    refused(await ahead)
+    one, other = await asyncio.gather(*two)
+
+    if scopes[0] == scopes[1]:
+        assert (one.status, one.body) == (200, other.body)
+        assert not await is_dead(app, one.json())
+        return
+    [won] = [answer for answer in (one, other) if answer.status == 200]
+    refused(other if won is one else one)
+    assert await is_dead(app, given, won.json())
+
+
+async def test_many_at_once_get_each_their_own(home: Home, api: Api) -> None:
+    """O88: they share statements, and nothing else."""
+    people = [await new_person(at) for at in (api, await home.new_api())]
+    apps = [await new_app(home) for _ in range(12)]
+    given = [await app.connect(people[number % 2]) for number, app in enumerate(apps)]
+    # One was taken back, one is nobody's, one is another app's.
+    await apps[3].post("revoke", {"token": given[3]["refresh_token"]})
+    given[4] = {"refresh_token": "nis_rt_" + "x" * 43}
+    given[5] = given[6]
+
+    answers = await asyncio.gather(*(app.refresh(pair["refresh_token"]) for app, pair in zip(apps, given, strict=True)))
+
+    for number, (app, answer) in enumerate(zip(apps, answers, strict=True)):
+        if number in (3, 4, 5):
+            refused(answer)
+            continue
+        pair = answer.json()
+        told = (await app.post("introspect", {"token": pair["access_token"]})).json()
+        assert (told["active"], told["client_id"]) == (True, app.id)
+        assert told["sub"] == str(people[number % 2].staff_id)
+        assert (await app.refresh(pair["refresh_token"])).status == 200
+
+
 async def test_the_grace_ends_with_the_first_use_of_the_successor(person: Person, app: App) -> None:
     """O89"""
     given = await app.connect(person)
@@ -325,4 +381,4 @@ async def test_after_an_end_nothing_lives_however_the_calls_interleaved(neighbou
     grants = await connection.fetchval("SELECT count(*) FROM oauth_grants WHERE client_id = $1", app.id)
     await connection.close()
     assert (left, grants) == (0, INTERLEAVINGS)
-    assert oauth.tokens.GRACE.total_seconds() == 10
+    assert oauth.renewing.GRACE.total_seconds() == 10

@@ -10,6 +10,7 @@ from hospes.capabilities.oauth import (
     pairs,
     partners,
     redirects,
+    renewing,
     scopes,
     tokens,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "pairs",
     "partners",
     "redirects",
+    "renewing",
     "scopes",
     "tokens",
 ]

@@ -61,7 +61,6 @@ class Refreshing(msgspec.Struct, frozen=True):
     seed: bytes
     current: int
     generation: int
-    last_scope: str | None
     created_at: datetime
     rotated_at: datetime
     is_live: bool

@@ -47,16 +47,14 @@ class Made(msgspec.Struct, frozen=True):
     generation: int
     pair: Pair
 
-    def columns(self, made_at: datetime, *, ends_at: datetime) -> list[list[Any]]:
-        """As they are stored, for `unnest`: hashes, kinds, generations, scopes, ends."""
+    def rows(self, made_at: datetime, *, ends_at: datetime) -> list[tuple[bytes, str, int, str, datetime]]:
+        """As they are stored: hash, kind, generation, scope, end."""
         access_end = made_at + timedelta(seconds=self.pair.expires_in)
-        rows: list[tuple[Any, ...]] = [
-            (digest(self.pair.access_token), "access", self.generation, self.pair.scope, access_end)
-        ]
+        rows = [(digest(self.pair.access_token), "access", self.generation, self.pair.scope, access_end)]
         if self.pair.refresh_token:
             end = min(made_at + IDLE, ends_at)
             rows.append((digest(self.pair.refresh_token), "refresh", self.generation, self.pair.scope, end))
-        return [list(column) for column in zip(*rows, strict=True)]
+        return rows
 
 
 def make(

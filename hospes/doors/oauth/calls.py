@@ -31,6 +31,7 @@ class Services(msgspec.Struct, frozen=True):
     public_url: str
     rate_limit: int
     clients: oauth.clients.Directory
+    renewals: oauth.renewing.Renewals
 
 
 class Answer(msgspec.Struct, frozen=True):

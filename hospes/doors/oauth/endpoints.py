@@ -48,11 +48,15 @@ async def _give_tokens(call: Call) -> Answer:
     kind = parameters.get("grant_type")
     if kind is None:
         raise oauth.Refused("invalid_request", "grant_type is missing.")
-    turn = {"authorization_code": tokens.exchange, "refresh_token": tokens.refresh}.get(kind)
-    if turn is None:
-        raise oauth.Refused("unsupported_grant_type", "grant_type is authorization_code or refresh_token.")
     services = call.services
-    pair = await turn(services.database, services.vault, client, parameters, services.rules, instant=services.instant)
+    if kind == "refresh_token":
+        pair = await services.renewals.renew(client, parameters)
+    elif kind == "authorization_code":
+        pair = await tokens.exchange(
+            services.database, services.vault, client, parameters, services.rules, instant=services.instant
+        )
+    else:
+        raise oauth.Refused("unsupported_grant_type", "grant_type is authorization_code or refresh_token.")
     return Answer(pair.body())
 
 
