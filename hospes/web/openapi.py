@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -59,11 +60,15 @@ _KEY = {
 
 
 class OpenApi:
-    """Serves the document. It is made once."""
+    """Serves the document. It is made once, when somebody asks for it: a start has no time for four of them."""
 
     def __init__(self, routes: Sequence[Route], dialect: Dialect) -> None:
-        self.document = document(routes, dialect)
-        self._body = msgspec.json.encode(self.document)
+        self._routes = routes
+        self._dialect = dialect
+
+    @cached_property
+    def _body(self) -> bytes:
+        return msgspec.json.encode(document(self._routes, self._dialect))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = {"access-control-allow-origin": "*", "x-content-type-options": "nosniff"}
