@@ -13,6 +13,7 @@ help:  ## Print this.
 
 install: $(STAMP)  ## Make the environment: Python packages and browser assets.
 	@$(BIN)/python assets/build.py
+	@$(BIN)/python -m compileall -q hospes
 
 $(STAMP): pyproject.toml requirements.txt requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Hospes needs Python 3.11 or newer. Set PYTHON=… to yours."; exit 1; }
