@@ -51,6 +51,7 @@ def main() -> None:
     settings = Settings()
     logs.configure(level=settings.log_level, form=settings.log_format)
     lifeline.watch()
+    lifeline.wait_at_gate()
     with told():
         memory = int(rest[1]) if len(rest) > 1 else None
         house = House(settings, dsn_of(settings), vault_of(settings), shared_memory=memory)

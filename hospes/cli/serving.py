@@ -32,9 +32,6 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker
         address = f"http://{_shown(host)}:{listening.getsockname()[1]}"
         postgres = EmbeddedPostgres(settings.data_dir) if settings.database_url is None else None
         try:
-            if postgres:
-                postgres.start()
-            credentials = asyncio.run(_prepare(settings, with_demo=with_demo))
             if "public_url" not in settings.model_fields_set:
                 # Links in mail and on pages lead back here; the children inherit it.
                 os.environ["HOSPES_PUBLIC_URL"] = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -45,8 +42,13 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker
             ]
             if with_worker:
                 children.append(_child(settings, "worker", ["worker"]))
-            _announce(settings, address, credentials)
-            return Supervisor(children, say=say, postgres=postgres).run()
+            supervisor = Supervisor(children, say=say, postgres=postgres)
+            with supervisor.preparing():
+                if postgres:
+                    postgres.start()
+                credentials = asyncio.run(_prepare(settings, with_demo=with_demo))
+                _announce(settings, address, credentials)
+            return supervisor.run()
         finally:
             if postgres:
                 postgres.stop()

@@ -40,7 +40,8 @@ class Supervisor:
     """Keeps children, and PostgreSQL when it is embedded, running until SIGTERM, SIGINT or SIGHUP.
 
     Children lead sessions of their own, so Ctrl-C in a terminal reaches this process alone. They
-    should call `lifeline.watch`, which ends them when this process is killed.
+    should call `lifeline.watch`, which ends them when this process is killed, and `lifeline.wait_at_gate`
+    before they need what `preparing` makes.
     """
 
     def __init__(
@@ -59,7 +60,23 @@ class Supervisor:
         self._grace_seconds = grace_seconds
         self._asked = 0
         self._lifeline, self._lifeline_held = os.pipe()
-        self._children = [_Running(child, self._lifeline, self._clock, say) for child in children]
+        self._gate, self._gate_held = os.pipe()
+        self._is_gate_open = False
+        ends = {lifeline.VARIABLE: self._lifeline, lifeline.GATE: self._gate}
+        self._children = [_Running(child, ends, self._clock, say) for child in children]
+
+    @contextmanager
+    def preparing(self) -> Iterator[None]:
+        """The children load their modules while the caller makes what they need, and wait for it at the gate.
+
+        Goes before `run`. When the making fails, nothing is left running.
+        """
+        try:
+            self._start_children()
+            yield
+        except BaseException:
+            self._leave_nothing()
+            raise
 
     def run(self) -> int:
         """Return the exit status once all has ended: 0, or 1 when a second signal cut the ending short.
@@ -84,9 +101,18 @@ class Supervisor:
     def _start(self) -> None:
         if self._postgres:
             self._postgres.start(give_up=self._is_asked)
+        self._start_children()
+        self._open_gate()
+
+    def _start_children(self) -> None:
         for child in self._children:
-            if not self._asked:
+            if not self._asked and not child.is_started():
                 child.start()
+
+    def _open_gate(self) -> None:
+        if not self._is_gate_open:
+            os.close(self._gate_held)
+        self._is_gate_open = True
 
     def _is_asked(self) -> bool:
         return self._asked > 0
@@ -134,8 +160,9 @@ class Supervisor:
             child.kill()
         if self._postgres:
             self._postgres.stop(hurry=self._is_pressed)
-        os.close(self._lifeline)
-        os.close(self._lifeline_held)
+        self._open_gate()
+        for end in (self._lifeline, self._lifeline_held, self._gate):
+            os.close(end)
 
 
 class Pause:
@@ -167,10 +194,11 @@ class Pause:
 class _Running:
     """A child and its present process."""
 
-    def __init__(self, child: Child, lifeline_end: int, clock: Clock, say: Callable[[str], None]) -> None:
+    def __init__(self, child: Child, ends: Mapping[str, int], clock: Clock, say: Callable[[str], None]) -> None:
+        """`ends` are pipes it inherits, by the variables that tell it their numbers."""
         self.name = child.name
         self._child = child
-        self._lifeline = lifeline_end
+        self._ends = ends
         self._say = say
         self._pause = Pause(clock, proven_seconds=_PROVEN_SECONDS)
         self._process: subprocess.Popen[bytes] | None = None
@@ -179,10 +207,14 @@ class _Running:
         child = self._child
         self._process = subprocess.Popen(  # noqa: S603 - the command is ours
             child.argv,
-            env={**os.environ, **child.env, lifeline.VARIABLE: str(self._lifeline)},
-            pass_fds=(*child.pass_fds, self._lifeline),
+            env={**os.environ, **child.env, **{name: str(end) for name, end in self._ends.items()}},
+            pass_fds=(*child.pass_fds, *self._ends.values()),
             start_new_session=True,
         )
+
+    def is_started(self) -> bool:
+        """Whether it ever was: one that died since is tended."""
+        return self._process is not None
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None

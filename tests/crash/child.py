@@ -33,6 +33,8 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda n, _: got.append(signal.Signals(n)))
     lifeline.watch(partial(lifeline.leave, 0.3))
+    note("loaded")
+    lifeline.wait_at_gate()
     note("started")
     while True:
         signal.pause()

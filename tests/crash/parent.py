@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hospes.base import data_folder
 from hospes.base.postgres import EmbeddedPostgres
+from hospes.base.processes import wait_until
 from hospes.cli.supervisor import Child, Supervisor
 
 
@@ -16,7 +17,11 @@ def main() -> int:
         Child(name, [sys.executable, str(Path(__file__).with_name("child.py")), *arguments], env=told["env"])
         for name, arguments in told["children"].items()
     ]
-    return Supervisor(children, say=say, postgres=postgres, grace_seconds=told["grace"]).run()
+    supervisor = Supervisor(children, say=say, postgres=postgres, grace_seconds=told["grace"])
+    if told["waits_for"]:
+        with supervisor.preparing():
+            wait_until(Path(told["waits_for"]).exists, seconds=60)
+    return supervisor.run()
 
 
 def say(line: str) -> None:

@@ -38,10 +38,21 @@ class House:
         self.said = folder / "said"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, database: bool = False, grace: float = 20, **children: list[str]) -> None:
+    def start(
+        self, *, database: bool = False, grace: float = 20, waits_for: Path | None = None, **children: list[str]
+    ) -> None:
+        """`waits_for` is a file whose appearance ends the preparations."""
         arguments = {name: [name, str(self.notes), *habits] for name, habits in children.items()}
         data = str(self.data) if database else None
-        told = json.dumps({"data": data, "env": {"WHO": "us"}, "grace": grace, "children": arguments})
+        told = json.dumps(
+            {
+                "data": data,
+                "env": {"WHO": "us"},
+                "grace": grace,
+                "waits_for": str(waits_for) if waits_for else None,
+                "children": arguments,
+            }
+        )
         with self.said.open("ab") as said:
             self.process = subprocess.Popen(
                 [sys.executable, str(Path(__file__).with_name("parent.py")), told],
@@ -219,6 +230,52 @@ def test_kill_9_while_starting_leaves_nobody(house: House) -> None:
     soon(lambda: not house.alive())
     house.start(database=True, api=[])
     house.started("api")
+
+
+def test_children_load_while_what_they_need_is_made_and_start_once_it_is(house: House) -> None:
+    made = house.folder / "made"
+    house.start(waits_for=made, api=[], worker=[])
+    soon(lambda: bool(house.noted("api", "loaded") and house.noted("worker", "loaded")))
+    assert not house.noted("api", "started")
+    assert not house.noted("worker", "started")
+
+    made.touch()
+
+    assert house.started("api") == house.noted("api", "loaded")[0]
+    assert house.started("worker") == house.noted("worker", "loaded")[0]
+
+    os.kill(house.started("api"), signal.SIGKILL)
+
+    assert house.started("api", times=2) == house.noted("api", "loaded")[1]
+
+
+def test_kill_9_while_preparing_leaves_nobody(house: House) -> None:
+    house.start(waits_for=house.folder / "never", api=[], worker=["stubborn"])
+    soon(lambda: bool(house.noted("api", "loaded") and house.noted("worker", "loaded")))
+
+    house.signal(signal.SIGKILL)
+
+    house.exit_status()
+    soon(lambda: not house.alive())
+
+
+def test_when_what_children_need_cannot_be_made_nobody_is_left() -> None:
+    supervisor = Supervisor([Child("sleeper", ["sleep", "600.75"])], say=lambda _: None)
+    alive: list[bool] = []
+
+    def look() -> None:
+        alive.append("sleep 600.75" in [command for _, command in processes.commands_from_ps()])
+
+    def prepare() -> None:
+        with supervisor.preparing():
+            look()
+            raise Misconfigured
+
+    with pytest.raises(Misconfigured):
+        prepare()
+
+    look()
+    assert alive == [True, False]
 
 
 async def test_kill_9_of_the_postmaster_is_repaired_and_loses_nothing(house: House) -> None:
