@@ -12,8 +12,6 @@ from hospes.capabilities.calendars import leaving, publishing, subscriptions
 from hospes.cli.session import DataDir, Json, say, settings_for, show, told, with_house
 from hospes.cli.working import in_house, in_workspace
 from hospes.house import House
-from hospes.providers.calendar_feeds import CalendarFeeds
-from hospes.providers.outbound import Outbound
 
 app = typer.Typer(no_args_is_help=True, help="Calendars of channels: where bookings come from, and our own.")
 
@@ -85,6 +83,10 @@ def poll(
     """Poll now, whenever it is due; exits with 1 when something is wrong with a feed."""
 
     async def work(house: House) -> list[calendars.Calendar]:
+        # They take long to load, and no other command needs them.
+        from hospes.providers.calendar_feeds import CalendarFeeds  # noqa: PLC0415
+        from hospes.providers.outbound import Outbound  # noqa: PLC0415
+
         await workspaces.get(house.database, workspace_id)
         now = await house.instant(workspace_id)
         async with house.database.begin(workspace_id, now=now, actor=_ACTOR) as tx:

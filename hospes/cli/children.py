@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
+from importlib import import_module
 
 import structlog
 import uvicorn
@@ -51,6 +52,8 @@ def main() -> None:
     settings = Settings()
     logs.configure(level=settings.log_level, form=settings.log_format)
     lifeline.watch()
+    # Before the gate: most of a start is loading, and the database is made meanwhile.
+    import_module("hospes.house.application" if kind == "api" else "hospes.house.work")
     lifeline.wait_at_gate()
     with told():
         memory = int(rest[1]) if len(rest) > 1 else None

@@ -15,7 +15,7 @@ from hospes.base.db import Actor, Tx
 from hospes.base.errors import HospesError
 from hospes.capabilities import guests, loyalty, messaging, places, promotions, wifi
 from hospes.cli import demo_stays
-from hospes.house import House
+from hospes.house import House, chores
 
 _ACTOR = Actor("demo", "Demo")
 _DAYS = 365
@@ -66,7 +66,7 @@ async def tell(house: House, workspace_id: int) -> None:
     for step in sorted(_steps(now)):
         async with house.database.begin(workspace_id, now=step.at, actor=_ACTOR) as tx:
             await _happen(tx, step)
-    await house.end_visits(workspace_id)
+    await chores.end_visits(house, workspace_id)
     await demo_stays.tell(house, workspace_id, now)
     async with house.database.begin(workspace_id, now=now - timedelta(minutes=40), actor=_ACTOR) as tx:
         await _today(tx)

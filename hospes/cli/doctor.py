@@ -6,7 +6,7 @@ from hospes.base import disk
 from hospes.base.db import sql
 from hospes.capabilities import loyalty, promotions, staff
 from hospes.house import House
-from hospes.providers import ways_out
+from hospes.providers import arrangements
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -80,7 +80,7 @@ async def examine(house: House) -> list[Finding]:
         Finding("secret key", is_fine=True, says="fits this database"),
         Finding("sending", is_fine=True, says="held: this may be a copy" if house.settings.is_outbox_held else "on"),
     ]
-    findings += [Finding(what, is_fine=True, says=says) for what, says in ways_out.said(house.settings).items()]
+    findings += [Finding(what, is_fine=True, says=says) for what, says in arrangements.said(house.settings).items()]
     free = disk.free_bytes(house.settings)
     if free is not None:
         says = f"{free >> 20} MiB free" + ("" if free >= disk.RESERVE else ": nothing is written until there are 64")

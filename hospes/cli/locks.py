@@ -8,7 +8,7 @@ from hospes.base.errors import Invalid
 from hospes.capabilities import automations
 from hospes.cli.session import DataDir, Json, show, told
 from hospes.cli.working import in_workspace
-from hospes.providers import ways_out
+from hospes.providers import arrangements
 
 app = typer.Typer(no_args_is_help=True, help="Smart locks of properties.")
 
@@ -20,7 +20,7 @@ Property = Annotated[int, typer.Argument(help="The property's number.")]
 def use(
     workspace_id: Workspace,
     property_id: Property,
-    brand: Annotated[str, typer.Argument(help=f"One of: {', '.join(ways_out.BRANDS)}.")],
+    brand: Annotated[str, typer.Argument(help=f"One of: {', '.join(arrangements.BRANDS)}.")],
     lock_id: Annotated[str, typer.Argument(help="What the brand calls the lock.")],
     days: Annotated[int, typer.Option(help="How many days before arrival a code is made, 1 to 14.")] = 5,
     data_dir: DataDir = None,
@@ -28,8 +28,8 @@ def use(
 ) -> None:
     """Let a lock open a property's door; stays to come get their codes there."""
     with told():
-        if brand not in ways_out.BRANDS:
-            raise Invalid(f"There is no brand {brand!r}. It is one of: {', '.join(ways_out.BRANDS)}.")
+        if brand not in arrangements.BRANDS:
+            raise Invalid(f"There is no brand {brand!r}. It is one of: {', '.join(arrangements.BRANDS)}.")
     in_workspace(
         data_dir,
         workspace_id,

@@ -19,8 +19,9 @@ from hospes.capabilities.events import cluster
 from hospes.cli import demo
 from hospes.cli.session import dsn_of, say, secret_key, vault_of
 from hospes.cli.supervisor import Child, Supervisor, bind
-from hospes.house import DOORS, House, prepare
-from hospes.providers import ways_out
+from hospes.house import House, prepare
+from hospes.house.application import DOORS
+from hospes.providers import arrangements
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker: bool, with_demo: bool) -> int:
@@ -147,7 +148,7 @@ def _announce(settings: Settings, address: str, credentials: demo.Credentials | 
             f"  Sign in        {address}/staff with {credentials.staff.email} and {credentials.staff.password}",
         ]
     if settings.smtp_url is None:
-        outbox = f"{address}/dev/outbox" if settings.dev_outbox else f"the folder {ways_out.folder(settings)}"
+        outbox = f"{address}/dev/outbox" if settings.dev_outbox else f"the folder {arrangements.folder(settings)}"
         lines.append(f"  Mail           is not sent, it lies in {outbox}")
     if settings.is_outbox_held:
         lines.append(f"  Outbox         {_held(settings)}")

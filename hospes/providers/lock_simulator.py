@@ -2,8 +2,6 @@
 
 from hospes.capabilities.automations import Order, Told
 
-BRAND = "simulator"
-
 
 class LockSimulator:
     """A `Lock` that keeps its codes in memory. What it forgets with its process, the order says again."""

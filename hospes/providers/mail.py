@@ -7,7 +7,6 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.utils import format_datetime, formataddr
 
-import dkim
 import msgspec
 
 from hospes.base.errors import Misconfigured
@@ -86,6 +85,8 @@ class MailWriter:
     def _sign(self, raw: bytes, signed: list[bytes]) -> bytes:
         if self._dkim is None:
             return b""
+        import dkim  # noqa: PLC0415 (it brings a resolver of names along, for whoever checks signatures)
+
         try:
             header: bytes = dkim.sign(
                 raw,

@@ -13,7 +13,6 @@ import msgspec
 from hospes.capabilities.automations import Order, Told
 from hospes.providers.outbound import Outbound, Page
 
-BRAND: Final = "nuki"
 _KEYPAD: Final = 13
 _DIGITS: Final = "123456789"
 _LONGEST_NAME: Final = 20

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from hospes.base.clock import Clock
 from hospes.base.errors import Invalid, Misconfigured
@@ -11,22 +10,14 @@ from hospes.capabilities.automations import Lock
 from hospes.capabilities.messaging import Carrier, SmsDesk, senders
 from hospes.capabilities.messaging.pushes import PushService
 from hospes.capabilities.webhooks import Sender
-from hospes.providers import apns, apns_push, fcm, lock_simulator, nuki, smpp, web_push
+from hospes.providers import apns, apns_push, fcm, lock_simulator, nuki, smpp
+from hospes.providers.arrangements import NUKI, SIMULATOR, folder
 from hospes.providers.mail import Dkim, MailWriter
 from hospes.providers.message_folder import MailFolder, PushFolder, SmsFolder
 from hospes.providers.outbound import Outbound
 from hospes.providers.sms_http import SmsHttp
 from hospes.providers.smtp import Smtp
 from hospes.providers.web_push import VapidKey, WebPush
-
-# What `locks` can reach once it is set up.
-BRANDS = (nuki.BRAND, lock_simulator.BRAND)
-
-
-def folder(settings: Settings) -> Path:
-    """Where messages are kept when nothing else is set up."""
-    return settings.data_dir / "outbox"
-
 
 # Who carries pushes, once it is known how each platform is reached.
 Pushing = Callable[[Mapping[str, PushService]], Carrier]
@@ -64,34 +55,12 @@ async def _push_services(
     return found
 
 
-def vapid_key(settings: Settings, made: bytes) -> VapidKey:
-    """The key that web pushes are signed with: the operator's, or the one that was `made`. Raises Misconfigured."""
-    subject = settings.vapid_subject or f"mailto:{settings.mail_from}"
-    if not subject.startswith(("mailto:", "https://")):
-        raise Misconfigured("HOSPES_VAPID_SUBJECT begins with mailto: or https://.")
-    if settings.vapid_key_file is not None:
-        return web_push.key_of(settings.vapid_key_file, subject=subject)
-    return web_push.key_from(made, subject=subject)
-
-
-def said(settings: Settings) -> dict[str, str]:
-    """What each channel does with a message, in words."""
-    kept = "kept in the folder outbox"
-    return {
-        "mail": "sent over SMTP" if settings.smtp_url else kept,
-        "text messages": "sent over SMPP" if settings.smpp_url else "sent over HTTP" if settings.sms_url else kept,
-        "pushes to browsers": "sent" if settings.vapid_subject else kept,
-        "pushes to Android": "sent by FCM" if settings.fcm_key_file else kept,
-        "pushes to iOS": "sent by APNs" if settings.apns_key_file else kept,
-    }
-
-
 def locks(settings: Settings, outbound: Outbound) -> dict[str, Lock]:
     """The locks that can be reached, by brand."""
-    found: dict[str, Lock] = {lock_simulator.BRAND: lock_simulator.LockSimulator()}
+    found: dict[str, Lock] = {SIMULATOR: lock_simulator.LockSimulator()}
     if settings.nuki_token is not None:
         token = settings.nuki_token.get_secret_value()
-        found[nuki.BRAND] = nuki.Nuki(outbound, url=settings.nuki_url, token=token)
+        found[NUKI] = nuki.Nuki(outbound, url=settings.nuki_url, token=token)
     return found
 
 

@@ -5,7 +5,7 @@ from browsing import NewPage, Serve
 from playwright.async_api import expect
 
 from hospes.doors import guest_api
-from hospes.house import DOORS
+from hospes.house.application import DOORS
 from tests.living import Api, Home
 
 PAGES = ["/", *(f"{contract.DOCS}/docs" for contract in DOORS.values())]

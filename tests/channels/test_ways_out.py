@@ -11,7 +11,7 @@ from hospes.base.errors import Misconfigured
 from hospes.base.secrets import Vault
 from hospes.base.settings import Settings
 from hospes.capabilities.messaging.pushes import Pushes
-from hospes.providers import ways_out, web_push
+from hospes.providers import arrangements, ways_out, web_push
 from hospes.providers.apns_push import ApnsPush
 from hospes.providers.destinations import Destinations
 from hospes.providers.fcm import Fcm
@@ -53,7 +53,7 @@ async def test_with_nothing_set_everything_lies_in_the_folder(home: Home, vault:
         "android": PushFolder,
         "ios": PushFolder,
     }
-    assert set(ways_out.said(settings).values()) == {"kept in the folder outbox"}
+    assert set(arrangements.said(settings).values()) == {"kept in the folder outbox"}
 
 
 async def test_each_channel_goes_where_its_settings_lead(home: Home, vault: Vault, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ async def test_each_channel_goes_where_its_settings_lead(home: Home, vault: Vaul
         found = await kinds(home, vault, settings)
 
     assert found == {"sms": Smpp, "web": web_push.WebPush, "android": Fcm, "ios": ApnsPush}
-    assert ways_out.said(settings) == {
+    assert arrangements.said(settings) == {
         "mail": "kept in the folder outbox",
         "text messages": "sent over SMPP",
         "pushes to browsers": "sent",
@@ -90,14 +90,14 @@ def test_the_key_for_web_pushes_may_be_the_operators_own(tmp_path: Path) -> None
     (tmp_path / "vapid.pem").write_bytes(pem(EC))
     made = bytes(range(1, 33))
 
-    own = ways_out.vapid_key(Settings(data_dir=tmp_path, vapid_key_file=tmp_path / "vapid.pem"), made)
-    ours = ways_out.vapid_key(Settings(data_dir=tmp_path), made)
+    own = arrangements.vapid_key(Settings(data_dir=tmp_path, vapid_key_file=tmp_path / "vapid.pem"), made)
+    ours = arrangements.vapid_key(Settings(data_dir=tmp_path), made)
 
     assert (ours.public, own.public != ours.public) == (KEY.public, True)
     (tmp_path / "vapid.pem").write_bytes(pem(RSA))
     for wrong in ({"vapid_key_file": tmp_path / "vapid.pem"}, {"vapid_subject": "ops@example.com"}):
         with pytest.raises(Misconfigured, match="HOSPES_VAPID"):
-            ways_out.vapid_key(Settings(data_dir=tmp_path, **wrong), made)
+            arrangements.vapid_key(Settings(data_dir=tmp_path, **wrong), made)
 
 
 async def test_what_the_provider_calls_a_message_finds_it_again(

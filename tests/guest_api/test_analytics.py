@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from hospes.capabilities import analytics, loyalty
+from hospes.house import chores
 from tests.living import Api, Home, ask
 
 
@@ -83,7 +84,7 @@ async def test_promotions_are_counted_in_all_and_one_by_one(api: Api) -> None:
 async def test_a_guest_count_on_one_page_equals_the_same_count_on_every_other(home: Home, api: Api) -> None:
     await busy_day(api)
     home.clock.advance(days=3)
-    await home.server.end_visits(api.workspace_id)
+    await chores.end_visits(home.server, api.workspace_id)
     await visit(api, "ana@example.com")
     await visit(api, "cy@example.com")
 

@@ -3,7 +3,8 @@
 import asyncpg
 import pytest
 
-import hospes.cli.app  # noqa: F401 (imports the whole house, and with it every statement)
+import hospes.cli.app  # noqa: F401 (with the next, it imports the whole house, and so every statement)
+import hospes.house.work  # noqa: F401
 from hospes.base.db import STATEMENTS
 
 # Where a workspace cannot be the first thing known (design: these tables are not distributed).

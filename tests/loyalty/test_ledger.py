@@ -11,6 +11,7 @@ import pytest
 from hospes.base.errors import Conflict, Exhausted, Invalid, NotFound
 from hospes.capabilities import guests, loyalty
 from hospes.capabilities.loyalty.lots import Lot, oldest_first
+from hospes.house import chores
 from tests.living import Api, Home
 
 ROUNDS = 1000 if os.environ.get("HOSPES_TEST_FULL") else 3
@@ -125,8 +126,8 @@ async def test_what_died_goes_to_breakage_as_of_the_instant_it_died(home: Home, 
     start = home.clock.now()
     home.clock.advance(days=12)
 
-    await home.server.expire_points(api.workspace_id)
-    await home.server.expire_points(api.workspace_id)
+    await chores.expire_points(home.server, api.workspace_id)
+    await chores.expire_points(home.server, api.workspace_id)
 
     assert await sums(home, api) == {"guest": 0, "liability": -70, "breakage": 70}
     [expired, *_] = await loyalty.history(api.reader(), anna, after=None, limit=10)

@@ -4,7 +4,7 @@ from hospes.base.clock import ManualClock
 from hospes.base.secrets import Vault
 from hospes.base.settings import Settings
 from hospes.house import House
-from hospes.providers import ways_out
+from hospes.providers import arrangements
 from tests.living import Api, Home, ask
 from tests.messaging.mailing import new_template, send, standing
 
@@ -21,12 +21,14 @@ async def test_what_is_sent_lies_in_the_folder_and_is_shown(
     showing = settings.model_copy(update={"dev_outbox": True})
     async with House(showing, home.dsn, vault, clock=clock).serving() as application:
         listed = await ask(application, "GET", "/dev/outbox", headers=HOST)
-        [name] = [p.name for p in ways_out.folder(settings).glob("*.eml") if b"folder@example.com" in p.read_bytes()]
+        [name] = [
+            p.name for p in arrangements.folder(settings).glob("*.eml") if b"folder@example.com" in p.read_bytes()
+        ]
         shown = await ask(application, "GET", f"/dev/outbox/{name}", headers=HOST)
         missing = await ask(application, "GET", "/dev/outbox/..%2fsecret.key", headers=HOST)
 
     assert (await standing(api, request_id))["status"] == "delivered"
-    assert ways_out.folder(settings).stat().st_mode & 0o777 == 0o700
+    assert arrangements.folder(settings).stat().st_mode & 0o777 == 0o700
     assert "folder@example.com" in listed.body.decode()
     assert "Welcome, Alex" in shown.body.decode()
     assert "<script>" not in shown.body.decode()

@@ -10,6 +10,7 @@ import pytest
 
 from hospes.capabilities import oauth, staff
 from hospes.capabilities.staff import audit
+from hospes.house import chores
 from tests.living import Answer, Api, Home
 from tests.oauth.acting import ALL, App, Person, field, new_app, new_person
 
@@ -323,7 +324,7 @@ async def test_a_sandboxs_tokens_live_by_its_clock(home: Home) -> None:
 
     given = await app.connect(person)
     home.clock.advance(days=3)
-    await home.server._sweep_apps()
+    await chores.sweep_apps(home.server)
     told = await app.post("introspect", {"token": given["access_token"]})
 
     assert told.json()["active"] is True
@@ -342,10 +343,10 @@ async def test_what_has_ended_is_swept_a_day_later(home: Home, person: Person, a
         return int(row)
 
     home.clock.advance(hours=2)
-    await home.server._sweep_apps()
+    await chores.sweep_apps(home.server)
     assert (await count("oauth_tokens"), await count("oauth_codes")) == (2, 1)
     home.clock.advance(days=1)
-    await home.server._sweep_apps()
+    await chores.sweep_apps(home.server)
     assert (await count("oauth_tokens"), await count("oauth_codes")) == (1, 0)
     assert (await app.refresh(given["refresh_token"])).status == 200
 

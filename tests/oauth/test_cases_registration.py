@@ -9,6 +9,7 @@ import pytest
 
 from hospes.base.secrets import digest
 from hospes.capabilities import oauth
+from hospes.house import chores
 from tests.living import Answer, Api, Home, Receiver, ask
 from tests.oauth.acting import App, metadata, new_app, new_peer, new_person, page, register
 
@@ -328,7 +329,7 @@ async def test_what_was_registered_and_never_used_goes_after_a_week(home: Home, 
         home.clock.now(),
     )
 
-    await home.server._sweep_apps()
+    await chores.sweep_apps(home.server)
 
     assert await count(home, "Unused") == 0
     plan = "\n".join(

@@ -7,6 +7,7 @@ import pytest
 
 from hospes.capabilities import bookings, guests, messaging, tracking, webhooks
 from hospes.capabilities.calendars import imports, tables
+from hospes.house import chores
 from tests.living import Home, Receiver
 from tests.privacy.planted import Planted
 
@@ -61,7 +62,7 @@ async def test_a_stop_from_the_network_closes_nothing_and_names_nobody(home: Hom
 
     assert await erased.found() == []
     home.clock.advance(days=1)
-    await home.server.end_visits(erased.api.workspace_id)
+    await chores.end_visits(home.server, erased.api.workspace_id)
     assert await erased.found() == []
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from hospes.base.errors import Invalid
 from hospes.capabilities import record, wifi
+from hospes.house import chores
 from tests.living import Api, Home
 from tests.messaging.mailing import new_template, send, standing
 from tests.privacy.conftest import new_network
@@ -36,17 +37,17 @@ async def test_device_and_ip_addresses_are_shortened_at_their_day_and_not_before
     await settle(api, network_days=30)
 
     home.clock.advance(days=30)
-    await home.server.let_go_of_old(api.workspace_id)
+    await chores.let_go_of_old(home.server, api.workspace_id)
     on_the_day = await traces(api)
     home.clock.advance(seconds=1)
-    await home.server.let_go_of_old(api.workspace_id)
+    await chores.let_go_of_old(home.server, api.workspace_id)
 
     assert on_the_day == [("a483e7000001", "10.0.0.7")]
     assert await traces(api) == [("a483e7000000", None)]
     assert (await api.get("/wifi/sessions")).json()["total"] == 1
     # The device itself is known for as long after it was last let in.
     home.clock.advance(hours=12)
-    await home.server.let_go_of_old(api.workspace_id)
+    await chores.let_go_of_old(home.server, api.workspace_id)
     assert await wifi.access.find(api.reader(), wifi.access.mac_of(MAC) or "") is None
 
 
@@ -60,7 +61,7 @@ async def test_texts_of_messages_go_at_their_day_and_the_deliveries_stay(home: H
     await settle(api, message_days=45)
 
     home.clock.advance(days=45, seconds=1)
-    await home.server.let_go_of_old(api.workspace_id)
+    await chores.let_go_of_old(home.server, api.workspace_id)
 
     texts = "SELECT coalesce(subject, '') || coalesce(html, '') || plain FROM messages WHERE id = $1"
     assert await connection.fetchval(texts, sent[0]) == ""
@@ -77,7 +78,7 @@ async def test_without_a_setting_everything_is_kept(home: Home, api: Api) -> Non
     await network.account("Stop", "s-1")
 
     home.clock.advance(days=4000)
-    await home.server.let_go_of_old(api.workspace_id)
+    await chores.let_go_of_old(home.server, api.workspace_id)
 
     assert await traces(api) == [("a483e7000001", "10.0.0.7")]
 

@@ -113,7 +113,7 @@ class Account:
         }
         parameters = oauth.Parameters(list(form.items()))
         pair = await oauth.tokens.exchange(
-            database, vault, client, parameters, rules, instant=self.home.server._instant_of
+            database, vault, client, parameters, rules, instant=self.home.server.instant_of
         )
         row = await database.fetchrow(oauth.ending.FIND_ANY, digest(pair.access_token))
         assert row is not None and pair.refresh_token is not None

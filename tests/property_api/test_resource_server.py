@@ -99,7 +99,7 @@ async def test_a_token_dies_with_what_it_rests_on(account: Account, home: Home, 
                 await staff.leave(tx, account.person.id)
             else:
                 await oauth.grants.disconnect(tx, account.app.grant_id)
-    home.server._forget_keys()  # what the notification does within a second; that it comes, test_access tells
+    home.server.forget_keys()  # what the notification does within a second; that it comes, test_access tells
 
     answer = await account.get(PATH)
 
@@ -173,7 +173,7 @@ async def test_an_account_without_an_entitled_property_is_told_so_everywhere(acc
     """Case O112."""
     async with account.api.begin() as tx:
         await properties.entitle(tx, account.property_id, is_entitled=False)
-    home.server._forget_keys()
+    home.server.forget_keys()
 
     answers = [await account.get(path) for path in ("/properties", "/bookings", "/booking-parameters", "/missions")]
 

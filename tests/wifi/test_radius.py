@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hospes.capabilities import access
+from hospes.house import chores
 from tests.living import Answer, Api, Home, ask
 
 MAC = "a4-83-e7-00-00-01"
@@ -100,7 +101,7 @@ async def test_a_session_is_opened_kept_and_closed(home: Home, api: Api, network
     assert (await api.get("/wifi/live-guests")).json()["total"] == 0
     assert await visits(api) == [("visit.started", None)]
     home.clock.advance(minutes=31)
-    await home.server.end_visits(api.workspace_id)
+    await chores.end_visits(home.server, api.workspace_id)
     assert await visits(api) == [("visit.started", None), ("visit.ended", 900)]
     guest = (await api.get("/crm/guests")).json()["items"][0]
     assert guest["visit_count"] == 1
@@ -159,13 +160,13 @@ async def test_a_session_that_went_silent_is_closed_when_it_was_last_heard_of(
     home.clock.advance(minutes=7)
     await network.account("Interim-Update", Acct_Session_Time=420)
     home.clock.advance(minutes=19)
-    await home.server.end_visits(api.workspace_id)
+    await chores.end_visits(home.server, api.workspace_id)
     still = await sessions(api, active_only="true")
     home.clock.advance(minutes=1)
-    await home.server.end_visits(api.workspace_id)
+    await chores.end_visits(home.server, api.workspace_id)
     [closed] = await sessions(api)
     home.clock.advance(minutes=30)
-    await home.server.end_visits(api.workspace_id)
+    await chores.end_visits(home.server, api.workspace_id)
 
     assert len(still) == 1
     assert (closed["is_active"], closed["duration_seconds"]) == (False, 420)
@@ -182,7 +183,7 @@ async def test_sessions_over_short_gaps_are_one_visit(
     await network.account("Stop", "s1", Acct_Session_Time=300)
     home.clock.advance(minutes=gap)
     await network.account("Start", "s2")
-    await home.server.end_visits(api.workspace_id)
+    await chores.end_visits(home.server, api.workspace_id)
 
     assert [kind for kind, _ in await visits(api)].count("visit.started") == count
     guest = (await api.get("/crm/guests")).json()["items"][0]
@@ -195,7 +196,7 @@ async def test_a_second_device_and_a_long_stay_are_the_same_visit(home: Home, ap
     for _ in range(20):
         home.clock.advance(minutes=10)
         await network.account("Interim-Update", "phone")
-        await home.server.end_visits(api.workspace_id)
+        await chores.end_visits(home.server, api.workspace_id)
     await sign_in(api, mac="a4-83-e7-00-00-02")
     await network.account("Start", "laptop", Calling_Station_Id="a4-83-e7-00-00-02")
 

@@ -69,7 +69,7 @@ async def test_a_revoked_token_is_refused(home: Home, api: Api) -> None:
 
     await access.staff_tokens.revoke(home.server.database, token.id, now=home.clock.now())
     # Keys are forgotten when the change is heard; here the change is told at once.
-    home.server._forget_keys()
+    home.server.forget_keys()
 
     assert (await api.workspace("GET", "/locations")).status == 401
 

@@ -50,7 +50,7 @@ async def test_connected_apps_are_seen_and_disconnected_and_the_log_tells(home: 
 
     listed = (await api.workspace("GET", "/apps")).json()["items"]
     gone = await api.workspace("DELETE", f"/apps/{listed[0]['id']}")
-    home.server._forget_keys()
+    home.server.forget_keys()
 
     assert [(one["name"], one["allowed_by"]) for one in listed] == [("PMS", "Olivia Owner")]
     assert (gone.status, (await account.get("/properties")).status) == (204, 401)
