@@ -15,7 +15,7 @@ from bench.seed import BIG
 from hospes.base.db import Actor, Statement
 from hospes.base.signals import Signals
 from hospes.capabilities import events, segments, workspaces
-from hospes.capabilities.segments import checking, compiling, noting
+from hospes.capabilities.segments import checking, compiling
 from hospes.house import House
 
 _ACTOR = Actor("bench", "bench")
@@ -195,7 +195,7 @@ async def _differences(house: House, connection: Any, workspace_id: int, first: 
                 ],
                 [at - timedelta(minutes=(n * 104729) % 100_000) for _, _, n in rows],
             )
-            await segments.note_all(tx, [(guest, f"{noting.TRACKED}:{name}") for guest, name, _ in rows])
+            await segments.note_all(tx, [(guest, f"{events.TRACKED}:{name}") for guest, name, _ in rows])
     written = time.perf_counter() - began
     await _settled(connection, workspace_id)
     took = time.perf_counter() - began

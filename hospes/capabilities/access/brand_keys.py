@@ -1,6 +1,8 @@
 """Keys of the Audience API: a brand has several, each is on or off. Audience API 1.2."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -111,10 +113,8 @@ async def is_known(database: Database, secret: str) -> bool:
     return bool(row and row[0])
 
 
-SETTINGS = """
-           coalesce(s.merges_profiles, false), coalesce(s.time_zone, 'UTC'), coalesce(s.user_limit, 100),
-           coalesce(s.event_limit, 500), coalesce(s.campaign_limit, 500), coalesce(s.reporting_limit, 50)
-"""
+# All null where the workspace set nothing.
+SETTINGS = "s.merges_profiles, s.time_zone, s.user_limit, s.event_limit, s.campaign_limit, s.reporting_limit"
 FIND = sql(
     f"""
     SELECT k.id, k.workspace_id, k.name, w.sandbox_at IS NOT NULL,
@@ -135,7 +135,12 @@ async def find(database: Database, hashed: bytes) -> Brand | None:
         return None
     key_id, workspace_id, name, is_sandbox, *settings = row
     actor = Actor("audience_api", f"Brand key: {name}")
-    return Brand(workspace_id, actor, f"brand:{key_id}", is_sandbox, Settings(*settings))
+    return Brand(workspace_id, actor, f"brand:{key_id}", is_sandbox, settings_of(settings))
+
+
+def settings_of(columns: Sequence[Any]) -> Settings:
+    """What the columns `SETTINGS` say: the contract's defaults where the workspace set nothing."""
+    return Settings(*columns) if columns[0] is not None else Settings()
 
 
 GET_SETTINGS = sql(
@@ -161,7 +166,7 @@ async def get_settings(database: Database, workspace_id: int) -> Settings:
     row = await database.fetchrow(GET_SETTINGS, workspace_id)
     if row is None:
         raise NotFound(f"There is no workspace {workspace_id}.")
-    return Settings(*row)
+    return settings_of(row)
 
 
 async def set_settings(database: Database, workspace_id: int, settings: Settings) -> None:

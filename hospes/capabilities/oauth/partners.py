@@ -12,7 +12,7 @@ from hospes.base import ids
 from hospes.base.db import Actor, Database, Reader, Tx, sql
 from hospes.base.errors import Invalid, NotFound
 from hospes.base.secrets import digest, same
-from hospes.capabilities.access.brand_keys import SETTINGS, Brand, Settings
+from hospes.capabilities.access.brand_keys import SETTINGS, Brand, settings_of
 from hospes.capabilities.oauth import redirects
 
 CODE_LIFE = timedelta(minutes=10)
@@ -152,7 +152,7 @@ async def find(database: Database, hashed: bytes) -> Brand | None:
         return None
     token_id, workspace_id, name, is_sandbox, *settings = row
     actor = Actor("audience_api", f"Partner app: {name}")
-    return Brand(workspace_id, actor, f"partner:{token_id}", is_sandbox, Settings(*settings))
+    return Brand(workspace_id, actor, f"partner:{token_id}", is_sandbox, settings_of(settings))
 
 
 class Connected(msgspec.Struct, frozen=True):
