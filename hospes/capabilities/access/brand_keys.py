@@ -166,7 +166,7 @@ async def get_settings(database: Database, workspace_id: int) -> Settings:
     row = await database.fetchrow(GET_SETTINGS, workspace_id)
     if row is None:
         raise NotFound(f"There is no workspace {workspace_id}.")
-    return settings_of(row)
+    return settings_of(tuple(row))
 
 
 async def set_settings(database: Database, workspace_id: int, settings: Settings) -> None:

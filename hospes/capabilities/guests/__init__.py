@@ -25,6 +25,7 @@ from hospes.capabilities.guests.happenings import (
     TagAdded,
     TagRemoved,
 )
+from hospes.capabilities.guests.identifiers import identifiers_of, known_by, owners
 from hospes.capabilities.guests.listing import Page, Wanted, list_page
 from hospes.capabilities.guests.merging import family, hold, merge, unmerge
 from hospes.capabilities.guests.profile import (
@@ -34,9 +35,6 @@ from hospes.capabilities.guests.profile import (
     Profile,
     create,
     get,
-    identifiers_of,
-    known_by,
-    owners,
     seen,
     update,
 )

@@ -12,6 +12,7 @@ from hospes.capabilities.guests import counts, folding, reaching, tags
 from hospes.capabilities.guests.attributes import checked_attributes, few_enough
 from hospes.capabilities.guests.channels import CHANNELS, Answers
 from hospes.capabilities.guests.happenings import GuestCreated, GuestUpdated
+from hospes.capabilities.guests.identifiers import identifiers_of, not_taken, owners
 
 UNSET = msgspec.UNSET
 
@@ -289,34 +290,6 @@ async def state(
         raise await _already_known(tx, guest_id, identifiers)
 
 
-OWNERS = sql("""
-    SELECT i.kind, i.guest_id
-      FROM guest_identifiers i
-      JOIN unnest($2::text[], $3::text[]) AS given (kind, value) ON given.kind = i.kind AND given.value = i.value
-     WHERE i.workspace_id = $1
-     ORDER BY i.kind
-""")
-
-
-class Owner(msgspec.Struct, frozen=True):
-    kind: str
-    guest_id: int
-
-
-async def owners(reader: Reader, identifiers: list[tuple[str, str]]) -> list[Owner]:
-    """Who has any of these identifiers."""
-    return await reader.all(Owner, OWNERS, [kind for kind, _ in identifiers], [value for _, value in identifiers])
-
-
-async def known_by(
-    reader: Reader, *, email: str | None = None, phone: str | None = None, first: str | None = None
-) -> int | None:
-    """The guest who has this email or phone; `first` says which of them decides. Raises Invalid."""
-    given = identifiers_of(folding.email(email) if email else None, folding.phone(phone) if phone else None)
-    found = {owner.kind: owner.guest_id for owner in await owners(reader, given)}
-    return next((found[kind] for kind in (first, "email", "phone") if kind in found), None)
-
-
 async def _already_known(tx: Tx, guest_id: int, identifiers: list[tuple[str, str]]) -> Duplicate:
     others = [owner for owner in await owners(tx, identifiers) if owner.guest_id != guest_id]
     return duplicate(others[0].kind, others[0].guest_id) if others else duplicate("email", None)
@@ -366,7 +339,7 @@ async def update(tx: Tx, guest_id: int, changes: Changes, *, evidence: str, word
         for field in ("name", "email", "phone", "is_vip", "marketing_consent", "attributes")
         if getattr(before, field) != getattr(after, field)
     ]
-    new_identifiers = await _unknown(tx, changes.identifiers)
+    new_identifiers = await not_taken(tx, changes.identifiers)
     is_answered = before.answers != after.answers
     retagged = set(new_tags) != set(before.tags)
     if retagged:
@@ -492,29 +465,6 @@ def flag_steps(before: Guest, after: Guest) -> dict[str, int]:
         (counts.OPT_IN, after.marketing_consent - before.marketing_consent),
     )
     return {name: step for flag, step in steps if step for name in counts.flagged(flag, before.location_id)}
-
-
-async def _unknown(tx: Tx, identifiers: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-    """Those that nobody has yet. Raises nothing: who has the others is for the caller to look at."""
-    if not identifiers:
-        return []
-    taken = await tx.column(TAKEN, [kind for kind, _ in identifiers], [value for _, value in identifiers])
-    return [identifier for place, identifier in enumerate(identifiers, start=1) if place not in taken]
-
-
-TAKEN = sql("""
-    SELECT given.place
-      FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS given (kind, value, place)
-      JOIN guest_identifiers i ON i.workspace_id = $1 AND i.kind = given.kind AND i.value = given.value
-""")
-
-
-def identifiers_of(
-    email: str | None, phone: str | None, *, shared: frozenset[str] = frozenset()
-) -> list[tuple[str, str]]:
-    """What an email address and a phone number say of who it is; those that are `shared` say nothing."""
-    found = [("email", folding.email_identity(email))] if email and "email" not in shared else []
-    return found + ([("phone", folding.phone_identity(phone))] if phone and "phone" not in shared else [])
 
 
 def _missing_place(violation: Violation) -> Exception:
