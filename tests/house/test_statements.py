@@ -75,6 +75,10 @@ _REFERENCES = """
 """
 
 
+# An index that begins otherwise, and why.
+_OTHERWISE = {"guest_identifiers_guest": "beside the key, it would look as good to a planner that expects one row"}
+
+
 async def test_every_table_has_the_workspace_first_in_its_key_its_indexes_and_its_references(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
 
@@ -89,7 +93,7 @@ async def test_every_table_has_the_workspace_first_in_its_key_its_indexes_and_it
             assert table["key"] and table["key"][0] == "workspace_id", table
     for index in indexes:
         # The search index's tokens are hashed together with the workspace.
-        if index["tablename"] not in _NOT_BY_WORKSPACE and index["kind"] != "gin":
+        if index["tablename"] not in _NOT_BY_WORKSPACE and index["kind"] != "gin" and index["name"] not in _OTHERWISE:
             assert index["first"] == "workspace_id", index
     for reference in references:
         if reference["tablename"] not in _NOT_BY_WORKSPACE:
