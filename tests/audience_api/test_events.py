@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hospes.capabilities import events, tracking
+from hospes.capabilities import events, guests, tracking
 from tests.audience_api.brand import Brand, data, said
 
 ORDER: dict[str, Any] = {
@@ -248,6 +248,22 @@ async def test_users_and_sessions_are_distinct_in_each_bucket_and_over_the_whole
         ("2026-05-18", 0),
         ("2026-05-25", 1),
     ]
+
+
+async def test_who_was_merged_twice_is_one_user_with_the_attributes_of_who_answers(brand: Brand) -> None:
+    for number in (1, 2, 3):
+        await brand.tell(f"u-{number}", name=f"Guest {number}", city="Lyon" if number == 3 else "Bonn")
+        await brand.track({"userID": f"u-{number}", "event_name": "Order Placed", "event_time": "2026-05-06 07:08:09"})
+    one, two, three = [(await tracking.users.find(brand.api.reader(), f"u-{number}")).id for number in (1, 2, 3)]
+    async with brand.api.begin() as tx:
+        await guests.merge(tx, two, one, evidence="test")
+        await guests.merge(tx, three, two, evidence="test")
+
+    of_lyon = [{"key": "city", "operator": "Is", "value": "Lyon"}]
+    found = await count(brand, trend_metric="unique_users", event_property=of_lyon)
+
+    assert found["total"] == 1
+    assert await total(brand, event_property=of_lyon) == 3
 
 
 async def test_years_begin_at_the_first_day_that_is_asked_for(shop: Brand) -> None:

@@ -154,6 +154,33 @@ async def test_a_merge_is_undone_exactly(api: Api) -> None:
     assert [tag["guest_count"] for tag in (await api.get("/crm/tags")).json()["items"]] == [1]
 
 
+async def test_who_was_merged_twice_has_one_that_answers_and_goes_back_the_way_it_came(api: Api) -> None:
+    one, two, three = [await api.new_guest(name=f"Guest {number}") for number in range(3)]
+    before = [
+        (await api.get(f"/crm/guests/{guest['id']}")).json() | {"updated_at": None} for guest in (one, two, three)
+    ]
+    async with api.begin() as tx:
+        first = await guests.merge(tx, two["id"], one["id"], evidence="test")
+        second = await guests.merge(tx, three["id"], two["id"], evidence="test")
+
+    held = await _held(api, one["id"])
+    async with api.begin() as tx:
+        await guests.unmerge(tx, second)
+    between = await _held(api, one["id"])
+    async with api.begin() as tx:
+        await guests.unmerge(tx, first)
+
+    assert (held[0], set(held)) == (three["id"], {one["id"], two["id"], three["id"]})
+    assert (between[0], set(between)) == (two["id"], {one["id"], two["id"]})
+    after = [(await api.get(f"/crm/guests/{guest['id']}")).json() | {"updated_at": None} for guest in (one, two, three)]
+    assert after == before
+
+
+async def _held(api: Api, guest_id: int) -> list[int]:
+    async with api.begin() as tx:
+        return await guests.hold(tx, guest_id)
+
+
 async def test_what_was_learned_after_a_merge_outlives_its_undoing(api: Api) -> None:
     kept, _, merge_id = await _merged(api)
     await api.patch(f"/crm/guests/{kept['id']}", {"name": "Anna Smith"})

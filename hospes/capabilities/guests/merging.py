@@ -20,17 +20,7 @@ from hospes.capabilities.guests.profile import Guest, consents, flag_steps, get,
 
 _FIELDS = ("name", "email", "phone", "is_vip")
 
-FAMILY = sql("""
-    WITH RECURSIVE family AS (
-        SELECT id FROM guests WHERE workspace_id = $1 AND id = $2
-         UNION
-        SELECT g.id
-          FROM guests g
-          JOIN family ON g.merged_into = family.id
-         WHERE g.workspace_id = $1
-    )
-    SELECT id FROM family
-""")
+FAMILY = sql("SELECT id FROM guests WHERE workspace_id = $1 AND (id = $2 OR merged_into = $2)")
 
 
 async def family(reader: Reader, guest_id: int) -> list[int]:
@@ -40,11 +30,19 @@ async def family(reader: Reader, guest_id: int) -> list[int]:
 
 
 class _Held(msgspec.Struct, frozen=True):
+    id: int
     merged_into: int | None
     absorbed: int
 
 
-HOLD = sql("SELECT merged_into, absorbed FROM guests WHERE workspace_id = $1 AND id = $2 FOR UPDATE")
+# Only who answers is locked: a merge has that lock while it points the others anew.
+HOLD = sql("""
+    SELECT id, merged_into, absorbed
+      FROM guests
+     WHERE workspace_id = $1
+       AND id = (SELECT coalesce(merged_into, id) FROM guests WHERE workspace_id = $1 AND id = $2)
+       FOR UPDATE
+""")
 
 
 async def hold(tx: Tx, guest_id: int, *, even_erased: bool = False) -> list[int]:
@@ -54,14 +52,13 @@ async def hold(tx: Tx, guest_id: int, *, even_erased: bool = False) -> list[int]
     too, unless it is about the house's own books.
     """
     held = await tx.find(_Held, HOLD, guest_id)
-    while held is not None and held.merged_into not in (None, guest_id):
-        guest_id = held.merged_into or guest_id
-        held = await tx.find(_Held, HOLD, guest_id)
+    while held is not None and held.merged_into not in (None, held.id):
+        held = await tx.find(_Held, HOLD, held.id)
     if held is None or (held.merged_into is not None and not even_erased):
         raise NotFound("Guest not found")
     if not held.absorbed:
-        return [guest_id]
-    return [guest_id, *(other for other in await tx.column(FAMILY, guest_id) if other != guest_id)]
+        return [held.id]
+    return [held.id, *(other for other in await tx.column(FAMILY, held.id) if other != held.id)]
 
 
 MERGE = sql("""
@@ -69,7 +66,12 @@ MERGE = sql("""
     VALUES ($1, $2, $3, $4, $5, $6)
     RETURNING id
 """)
-POINT = sql("UPDATE guests SET merged_into = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2")
+# Those whom the merged guest answered for come along, so that each points at who answers for it now.
+POINT = sql("""
+    UPDATE guests
+       SET merged_into = $3, updated_at = CASE WHEN id = $2 THEN $4 ELSE updated_at END
+     WHERE workspace_id = $1 AND (id = $2 OR merged_into = $2)
+""")
 SHOW = sql("""
     UPDATE guests
        SET name = $3, email = $4, phone = $5, is_vip = $6, marketing_consent = $7, attributes = $8,
@@ -132,6 +134,22 @@ async def merge(tx: Tx, kept_id: int, merged_id: int, *, evidence: str) -> int:
     await recount(tx, merged, -1, flags=flag_steps(kept, after), tags_added=shared, tags_gone=hidden)
     await marks.forget(tx, merged.created_at, merged.id)
     return merge_id
+
+
+# With those who came along: their merges lead to the guest still.
+FREE = sql("""
+    WITH RECURSIVE back AS (
+        SELECT $2::bigint AS id
+         UNION
+        SELECT m.merged_guest_id
+          FROM back
+          JOIN guest_merges m ON m.workspace_id = $1 AND m.kept_guest_id = back.id AND m.undone_at IS NULL
+    )
+    UPDATE guests g
+       SET merged_into = nullif($2, g.id), updated_at = CASE WHEN g.id = $2 THEN $3 ELSE g.updated_at END
+      FROM back
+     WHERE g.workspace_id = $1 AND g.id = back.id
+""")
 
 
 class _Merge(msgspec.Struct, frozen=True):
@@ -197,7 +215,7 @@ async def unmerge(tx: Tx, merge_id: int) -> None:
     given = await tx.all(_Consent, NEWEST_CONSENTS, kept.id, merge_id, list(CHANNELS))
     answers = Answers(**{one.channel: one.is_granted for one in given})
     after = _restored(kept, fields, newest, answers)
-    await tx.run(POINT, row.merged_guest_id, None, tx.now)
+    await tx.run(FREE, row.merged_guest_id, tx.now)
     await _show(tx, after, absorbed=-1)
     recorded = await events.record(
         tx,

@@ -67,7 +67,9 @@ _PICKED = """
                SELECT
                  FROM unnest($7::text[], $8::text[], $9::text[]) AS asked (path, operator, given)
                 CROSS JOIN LATERAL (
-                      SELECT (e.payload || jsonb_build_object('guest', g.attributes))
+                      SELECT (e.payload || jsonb_build_object('guest', CASE WHEN g.merged_into IS NULL THEN g.attributes
+                                  ELSE (SELECT attributes FROM guests WHERE workspace_id = $1 AND id = g.merged_into)
+                                  END))
                              #> string_to_array(asked.path, chr(31)) AS value,
                              asked.given::jsonb AS given) f
                 CROSS JOIN LATERAL (
