@@ -2,14 +2,14 @@
 
 import asyncio
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from browsing import NewPage, Serve, Visit
 from playwright.async_api import Page, expect
 
-from hospes.capabilities import staff
+from hospes.capabilities import oauth, staff
 from tests.living import Api, Home
 from tests.oauth.acting import PASSWORD, App, Person, new_app, new_person
 
@@ -75,6 +75,9 @@ async def test_every_page_can_be_used_by_everybody(
         await staff.join(tx, person.staff_id, "manager")
     helper = await new_person(await home.new_api(), "staff")
     await app.connect(person)
+    partner, _ = await oauth.partners.register(
+        home.server.database, name="Mailer", redirect_uri=CALLBACK, now=home.clock.now()
+    )
     site = await serve(home.application)
     visit = await new_page(site, dark=dark, **size)
 
@@ -88,6 +91,11 @@ async def test_every_page_can_be_used_by_everybody(
     await sign_in(visit.page, person.email)
     await expect(visit.page.get_by_role("heading", name="Connect Lemon <b>PMS</b>?")).to_be_visible()
     await look(visit, size["width"], "consent")
+    asks = urlencode({"app_client_id": partner.client_id, "app_redirect_uri": CALLBACK})
+    await visit.page.goto(f"{site}/api/oauth/authorize?{asks}")
+    await expect(visit.page.get_by_role("heading", name="Connect Mailer?")).to_be_visible()
+    await expect(visit.page.get_by_role("radio")).to_have_count(2)
+    await look(visit, size["width"], "a partner's consent")
     for path in ("/staff", "/staff/apps", app.url(client_id="x"), "/staff/nothing"):
         await visit.page.goto(site + path)
         await look(visit, size["width"], path)
@@ -96,6 +104,10 @@ async def test_every_page_can_be_used_by_everybody(
     await sign_in(second.page, helper.email)
     await expect(second.page.get_by_text("Only an owner or a manager")).to_be_visible()
     await look(second, size["width"], "no right")
+    await second.page.goto(f"{site}/api/oauth/authorize?{asks}")
+    await expect(second.page.get_by_text("Only an owner or a manager")).to_be_visible()
+    await expect(second.page.get_by_role("button")).to_have_text("Back to the app")
+    await look(second, size["width"], "no right to connect a partner")
 
 
 @pytest.mark.parametrize(("button", "says"), [("Allow", "code"), ("Refuse", "error")])

@@ -4,14 +4,12 @@ What it leaves open is closed here: repeated parameters, the resource (RFC 8707)
 redirect (RFC 9207).
 """
 
-from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from authlib.oauth2 import OAuth2Error
 
-from hospes.capabilities.oauth import scopes
+from hospes.capabilities.oauth import redirects, scopes
 from hospes.capabilities.oauth.clients import Client
 from hospes.capabilities.oauth.engine import (
     S256,
@@ -123,19 +121,14 @@ def checked_resource(parameters: Parameters, rules: Rules) -> str:
 
 
 def success_redirect(asked: Asked, code: str, rules: Rules) -> str:
-    return _with(asked.redirect_uri, {"code": code, "state": asked.state, "iss": rules.issuer})
+    return redirects.answered(asked.redirect_uri, {"code": code, "state": asked.state, "iss": rules.issuer})
 
 
 def error_redirect(redirect_uri: str, refused: Refused, state: str | None, rules: Rules) -> str:
     if state is not None and len(state) > _LONGEST_STATE:
         state = None
     told = {"error": refused.code, "error_description": refused.description, "state": state, "iss": rules.issuer}
-    return _with(redirect_uri, told)
-
-
-def _with(uri: str, more: Mapping[str, str | None]) -> str:
-    joint = "&" if urlsplit(uri).query else "?"
-    return uri.removesuffix("?") + joint + urlencode({name: value for name, value in more.items() if value is not None})
+    return redirects.answered(redirect_uri, told)
 
 
 def check_exchange(client: Client, code: Code | None, parameters: Parameters, rules: Rules) -> None:

@@ -4,7 +4,6 @@ Not OAuth 2.0: names of its own, no scopes, no refreshing. Audience API 1.3, 7.
 """
 
 from datetime import datetime, timedelta
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
@@ -199,10 +198,3 @@ SWEEP = sql("DELETE FROM partner_codes WHERE created_at < $1", across="codes tha
 
 async def sweep(database: Database, now: datetime) -> None:
     await database.execute(SWEEP, now - CODE_LIFE)
-
-
-def answered(app: PartnerApp, **told: str | None) -> str:
-    """Where the browser goes with the answer: the app's address, its own query kept."""
-    parts = urlsplit(app.redirect_uri)
-    query = [*parse_qsl(parts.query, keep_blank_values=True), *((k, v) for k, v in told.items() if v is not None)]
-    return urlunsplit(parts._replace(query=urlencode(query)))

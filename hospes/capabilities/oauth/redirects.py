@@ -1,7 +1,8 @@
 """Redirect URIs: which may be registered, and which of them a request means. OAuth 2.1 section 2.3, RFC 8252."""
 
 import re
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from collections.abc import Mapping
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 LONGEST = 2048
 # What we add ourselves must not stand there already.
@@ -67,6 +68,12 @@ def _portless(uri: str) -> str | None:
     if parts.scheme != "http" or host not in _LOOPBACK:
         return None
     return parts._replace(netloc=host).geturl()
+
+
+def answered(uri: str, told: Mapping[str, str | None]) -> str:
+    """Where the browser goes with the answer: the URI as it was registered, its own query kept."""
+    joint = "&" if urlsplit(uri).query else "?"
+    return uri.removesuffix("?") + joint + urlencode({name: value for name, value in told.items() if value is not None})
 
 
 def place(uri: str) -> str:

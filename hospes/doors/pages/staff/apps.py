@@ -9,6 +9,8 @@ from hospes.doors.pages.staff import guarding
 from hospes.doors.pages.visits import Answer, Page, Redirect, Stopped, Visit
 from hospes.web.values import identifier
 
+NOT_MANAGER = "Only an owner or a manager of a workspace can connect apps. Ask one of them."
+
 
 async def show(visit: Visit) -> Answer:
     """The connected apps of every workspace that the person manages."""

@@ -15,7 +15,7 @@ from hospes.base.db import Actor
 from hospes.base.secrets import same
 from hospes.capabilities import oauth, properties, staff
 from hospes.doors.pages.staff import guarding
-from hospes.doors.pages.staff.apps import list_managed
+from hospes.doors.pages.staff.apps import NOT_MANAGER, list_managed
 from hospes.doors.pages.staff.asking import Asking, read_asking
 from hospes.doors.pages.visits import Answer, Page, Redirect, Stopped, Visit
 
@@ -23,7 +23,6 @@ _LIFE = timedelta(minutes=10)
 _PURPOSE = "consent"
 _LINKS = {"client_uri": "Website", "tos_uri": "Terms", "policy_uri": "Privacy policy"}
 _DENIED = "access_denied"
-_NOT_MANAGER = "Only an owner or a manager of a workspace can connect apps. Ask one of them."
 _NOT_ENTITLED = "None of your properties has a plan that includes the API, so no app can be connected."
 
 
@@ -60,6 +59,7 @@ async def ask(visit: Visit) -> Answer:
         "place": oauth.redirects.place(asked.redirect_uri),
         "links": [(words, asked.client.links[name]) for name, words in _LINKS.items() if name in asked.client.links],
         "scopes": [oauth.scopes.SCOPES[scope] for scope in asked.scopes],
+        "action": "/public/oauth/consent",
         "accounts": offered,
         "reason": reason,
         "token": token,
@@ -115,7 +115,7 @@ async def _offered(visit: Visit, session: staff.Session) -> tuple[list[staff.Mem
     offered = [one for one in managed if await properties.has_entitled(await visit.reader(one.workspace_id))]
     if offered:
         return offered, None
-    return [], _NOT_ENTITLED if managed else _NOT_MANAGER
+    return [], _NOT_ENTITLED if managed else NOT_MANAGER
 
 
 def _opened(visit: Visit, session: staff.Session | None) -> _Page:

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, quote
 from hospes.base.db import Actor
 from hospes.base.secrets import same
 from hospes.capabilities import oauth, staff
-from hospes.capabilities.oauth.partners import PartnerApp, answered, find_app, give_code
+from hospes.capabilities.oauth.partners import PartnerApp, find_app, give_code
 from hospes.doors.pages.staff import guarding
-from hospes.doors.pages.staff.apps import list_managed
+from hospes.doors.pages.staff.apps import NOT_MANAGER, list_managed
 from hospes.doors.pages.visits import Answer, Page, Redirect, Stopped, Visit
 
 _LIFE = timedelta(minutes=10)
@@ -36,7 +36,9 @@ async def show(visit: Visit) -> Answer:
     facts = {
         "app": app.name,
         "place": oauth.redirects.place(app.redirect_uri),
+        "action": "/api/oauth/authorize",
         "accounts": managed,
+        "reason": None if managed else NOT_MANAGER,
         "token": visit.services.vault.sign(claims, _PURPOSE),
         "email": session.email,
     }
@@ -56,14 +58,14 @@ async def _decide(visit: Visit) -> Answer:
         return guarding.message("This page can no longer be used", text, status=403)
     app = await _app(visit, str(claims["a"]))
     if visit.form.get("answer") != "allow":
-        return Redirect(answered(app, error="access_denied", state=claims["t"]))
+        return _answered(app, error="access_denied", state=claims["t"])
     account = await _chosen(visit, session)
     now = await visit.services.instant(account.workspace_id)
     actor = Actor("staff", session.name)
     async with visit.services.database.begin(account.workspace_id, now=now, actor=actor) as tx:
         code = await give_code(tx, app, staff_id=session.staff_id)
         await staff.audit.note(tx, "app.allowed", app=app.name, client_id=app.client_id, staff_id=session.staff_id)
-    return Redirect(answered(app, code=code, state=claims["t"]))
+    return _answered(app, code=code, state=claims["t"])
 
 
 async def _asked(visit: Visit, query: bytes) -> tuple[PartnerApp, str | None]:
@@ -92,8 +94,11 @@ async def _chosen(visit: Visit, session: staff.Session) -> staff.Membership:
     for one in await list_managed(visit, session):
         if str(one.workspace_id) == visit.form.get("account", ""):
             return one
-    text = "Only an owner or a manager of a workspace can connect apps. Ask one of them."
-    raise Stopped(guarding.message("The app was not connected", text, status=403))
+    raise Stopped(guarding.message("The app was not connected", NOT_MANAGER, status=403))
+
+
+def _answered(app: PartnerApp, **told: str | None) -> Redirect:
+    return Redirect(oauth.redirects.answered(app.redirect_uri, told))
 
 
 def _unknown() -> Page:
