@@ -9,17 +9,19 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
 
 from hospes.base.db import Actor, Database
-from hospes.base.errors import Busy
-from hospes.base.secrets import Vault, same
+from hospes.base.secrets import Vault
 from hospes.capabilities.messaging import feedback, letters
 from hospes.capabilities.messaging.feedback import Told, Verdict
-from hospes.web.requests import Refusal, whole_body
+from hospes.web.hooks import Hook, Terms, objects
 
-_MOST_BYTES = 2 * 1024 * 1024
+_TERMS = Terms(
+    most_bytes=2 * 1024 * 1024,
+    wanted="POST a bounce as message/rfc822, or events as JSON.",
+    unreadable="The body is not JSON of a known form.",
+    catches=(msgspec.DecodeError, UnicodeDecodeError, RecursionError),
+)
 _ACTOR = Actor("mail", "Mail hook")
 _WORDS: dict[str, Verdict] = {
     "delivered": "delivered",
@@ -43,31 +45,18 @@ class MailHook:
         self._database = database
         self._vault = vault
         self._instant = instant
+        self._hook = Hook(secret(vault), _TERMS, self._take)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        response = await self._answer(Request(scope, receive))
-        await response(scope, receive, send)
+        await self._hook(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
-        if not same(request.path_params["token"].encode(), secret(self._vault).encode()):
-            return PlainTextResponse("Not found.\n", 404)
-        if request.method != "POST":
-            return PlainTextResponse("POST a bounce as message/rfc822, or events as JSON.\n", 405, {"allow": "POST"})
-        try:
-            raw = await whole_body(request.receive, most=_MOST_BYTES)
-            noted = [await self.note(one) for one in self.read(raw, request.headers.get("content-type", ""))]
-        except Refusal as refusal:
-            return PlainTextResponse(f"{refusal.detail}\n", refusal.status, refusal.headers)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return PlainTextResponse("The body is not JSON of a known form.\n", 400)
-        except Busy:
-            return PlainTextResponse("Busy. Send it again.\n", 503, {"retry-after": "5"})
-        return PlainTextResponse(f"{sum(noted)} noted.\n")
+    async def _take(self, raw: bytes, content_type: str) -> int:
+        return sum([await self.note(one) for one in self.read(raw, content_type)])
 
     def read(self, raw: bytes, content_type: str) -> Sequence[Told]:
         """What a request says. Raises msgspec.DecodeError."""
         if "json" in content_type:
-            return [told for event in _listed(msgspec.json.decode(raw)) if (told := _of_event(event))]
+            return [told for event in objects(raw) if (told := _of_event(event))]
         told = feedback.of_mail(raw, lambda text: letters.marked(self._vault, text) is not None)
         return [told] if told else []
 
@@ -80,13 +69,6 @@ class MailHook:
         now = await self._instant(workspace_id)
         async with self._database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
             return await feedback.note(tx, message_id, told)
-
-
-def _listed(document: Any) -> list[dict[str, Any]]:
-    events = document if isinstance(document, list) else [document]
-    if len(events) > 1000 or not all(isinstance(event, dict) for event in events):
-        raise msgspec.DecodeError
-    return events
 
 
 def _of_event(event: dict[str, Any]) -> Told | None:

@@ -9,18 +9,19 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
 
-from hospes.base.errors import Busy
-from hospes.base.secrets import Vault, same
+from hospes.base.secrets import Vault
 from hospes.capabilities.messaging import SmsDesk
 from hospes.capabilities.messaging.feedback import Told, Verdict
 from hospes.capabilities.messaging.sms_desk import HTTP
-from hospes.web.requests import Refusal, whole_body
+from hospes.web.hooks import Hook, Terms, objects
 
-_MOST_BYTES = 1024 * 1024
-_MOST_REPORTS = 1000
+_TERMS = Terms(
+    most_bytes=1024 * 1024,
+    wanted="POST reports as JSON or as a form.",
+    unreadable="The body is not JSON or a form of a known kind.",
+    catches=(msgspec.DecodeError, ValueError, RecursionError),
+)
 # What providers call the parts of a report; the first name is ours.
 _REFERENCE = ("reference", "client_ref", "client-ref", "clientReference")
 _ID = ("id", "message_id", "messageId", "MessageSid", "SmsSid")
@@ -46,29 +47,15 @@ class SmsHook:
 
     def __init__(self, desk: SmsDesk, vault: Vault) -> None:
         self._desk = desk
-        self._vault = vault
+        self._hook = Hook(secret(vault), _TERMS, self._take)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        response = await self._answer(Request(scope, receive))
-        await response(scope, receive, send)
+        await self._hook(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
-        if not same(request.path_params["token"].encode(), secret(self._vault).encode()):
-            return PlainTextResponse("Not found.\n", 404)
-        if request.method != "POST":
-            return PlainTextResponse("POST reports as JSON or as a form.\n", 405, {"allow": "POST"})
-        try:
-            raw = await whole_body(request.receive, most=_MOST_BYTES)
-            noted = [await self._take(one) for one in _read(raw, request.headers.get("content-type", ""))]
-        except Refusal as refusal:
-            return PlainTextResponse(f"{refusal.detail}\n", refusal.status, refusal.headers)
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            return PlainTextResponse("The body is not JSON or a form of a known kind.\n", 400)
-        except Busy:
-            return PlainTextResponse("Busy. Send it again.\n", 503, {"retry-after": "5"})
-        return PlainTextResponse(f"{sum(noted)} noted.\n")
+    async def _take(self, raw: bytes, content_type: str) -> int:
+        return sum([await self._note(one) for one in _read(raw, content_type)])
 
-    async def _take(self, report: Mapping[str, Any]) -> int:
+    async def _note(self, report: Mapping[str, Any]) -> int:
         verdict = _WORDS.get(_part(report, _STATUS).lower())
         reference, provider_id = _part(report, _REFERENCE), _part(report, _ID)
         if verdict is not None:
@@ -84,11 +71,7 @@ def _read(raw: bytes, content_type: str) -> Sequence[Mapping[str, Any]]:
     """Reports of a request. Raises msgspec.DecodeError or ValueError."""
     if "x-www-form-urlencoded" in content_type:
         return [dict(parse_qsl(raw.decode("ascii"), max_num_fields=100, errors="strict"))]
-    document = msgspec.json.decode(raw)
-    reports = document if isinstance(document, list) else [document]
-    if len(reports) > _MOST_REPORTS or not all(isinstance(report, dict) for report in reports):
-        raise msgspec.DecodeError
-    return reports
+    return objects(raw)
 
 
 def _part(report: Mapping[str, Any], names: Sequence[str]) -> str:
