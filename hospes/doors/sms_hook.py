@@ -13,6 +13,7 @@ import msgspec
 from hospes.base.secrets import Vault
 from hospes.capabilities.messaging import SmsDesk
 from hospes.capabilities.messaging.feedback import Told, Verdict
+from hospes.capabilities.messaging.parts import Part
 from hospes.capabilities.messaging.sms_desk import HTTP
 from hospes.web.hooks import Hook, Terms, objects
 
@@ -29,6 +30,8 @@ _STATUS = ("status", "MessageStatus", "SmsStatus", "event")
 _REASON = ("reason", "ErrorCode", "err-code", "error")
 _FROM = ("from", "From", "msisdn")
 _TEXT = ("text", "Body", "message")
+# Of what came in several parts: which of them it is, and of how many.
+_PLACE = (("concat_ref", "concat-ref"), ("concat_part", "concat-part"), ("concat_total", "concat-total"))
 # Of what is not here (accepted, queued, sent, buffered …) nothing follows.
 _WORDS: Mapping[str, Verdict] = {
     **dict.fromkeys(("delivered", "read"), "delivered"),
@@ -64,7 +67,7 @@ class SmsHook:
                 return await self._desk.note(told)
             return bool(await self._desk.note_by_id(HTTP, provider_id, told))
         text = _part(report, _TEXT)
-        return await self._desk.came(_part(report, _FROM), text) if text else 0
+        return await self._desk.came(_part(report, _FROM), text, _place(report)) if text else 0
 
 
 def _read(raw: bytes, content_type: str) -> Sequence[Mapping[str, Any]]:
@@ -72,6 +75,12 @@ def _read(raw: bytes, content_type: str) -> Sequence[Mapping[str, Any]]:
     if "x-www-form-urlencoded" in content_type:
         return [dict(parse_qsl(raw.decode("ascii"), max_num_fields=100, errors="strict"))]
     return objects(raw)
+
+
+def _place(report: Mapping[str, Any]) -> Part | None:
+    found = [_part(report, names) for names in _PLACE]
+    is_known = all(text.isascii() and text.isdecimal() and len(text) <= 10 for text in found)
+    return Part(*map(int, found)) if is_known else None
 
 
 def _part(report: Mapping[str, Any], names: Sequence[str]) -> str:

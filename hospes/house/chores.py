@@ -89,6 +89,7 @@ async def let_go_of_old(ground: Ground, workspace_id: int) -> None:
 async def sweep_ids(ground: Ground) -> None:
     """Forget the ids by which providers know what was sent."""
     await messaging.provider_ids.sweep(ground.database, ground.clock.now())
+    await messaging.parts.sweep(ground.database, ground.clock.now())
 
 
 async def sweep_apps(ground: Ground) -> None:

@@ -17,6 +17,7 @@ from hospes.base.clock import Clock
 from hospes.base.errors import HospesError, Misconfigured
 from hospes.capabilities.messaging import Letter, Receipt, SmsDesk
 from hospes.capabilities.messaging.feedback import Told, Verdict
+from hospes.capabilities.messaging.parts import Part
 from hospes.capabilities.messaging.sms_desk import SMPP
 from hospes.capabilities.messaging.texts import measure
 from hospes.providers.smpp_session import OK, Account, NotBoundError, Session, named
@@ -171,7 +172,8 @@ class Smpp:
             if message.is_receipt():
                 await self._note(message)
             else:
-                await self._desk.came(message.source.number, message.short_message or message.message_payload)
+                text = message.short_message or message.message_payload
+                await self._desk.came(message.source.number, text, _part(message))
         except HospesError as error:
             log.warning("smpp.not_noted", error=type(error).__name__)
             return SmppCommandStatus.ESME_RX_T_APPN
@@ -254,6 +256,16 @@ def _receipt(message: DeliverSm) -> tuple[str, Told | None]:
         return message_id, None
     reason = f"{state[1].upper() if state else 'state'} {error[1] if error else ''}".strip()
     return message_id, Told("", verdict, "" if verdict == "delivered" else f"The network: {reason}.")
+
+
+def _part(message: DeliverSm) -> Part | None:
+    """Which part of a message it is, by its header (UDH) or SMPP 5.3.2.22 to 24."""
+    if not message.is_segmented():
+        return None
+    reference, number, total = message.get_segmentation_data()
+    # Of a reference of two bytes, the library takes the two bytes behind it for more of it.
+    is_overread = reference & 0xFFFF == total << 8 | number
+    return Part(reference >> 16 if is_overread else reference, number, total)
 
 
 def _spellings(message_id: str) -> list[str]:

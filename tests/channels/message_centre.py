@@ -93,6 +93,10 @@ class MessageCentre:
         body = name.encode() + b"\0" if status == OK else b""
         writer.write(_HEADER.pack(16 + len(body), SmppCommand.SUBMIT_SM_RESP, status, number) + body)
 
+    def turn_round(self) -> None:
+        """What is delivered from now on goes to who was bound first."""
+        self._writers.reverse()
+
     def hang_up(self) -> None:
         for writer in self._writers:
             writer.transport.abort()
@@ -110,6 +114,14 @@ class MessageCentre:
             **fields,
         )
         self._writers[-1].write(message.pdu())
+        return self._sequence
+
+    def deliver_coded(self, coded: bytes, *, sender: str, data_coding: int) -> int:
+        """As `deliver`, for bytes that begin with a header (UDH), put together by hand. SMPP 4.6.1."""
+        self._sequence += 1
+        addresses = b"\x01\x01" + sender.encode() + b"\0" + b"\x05\x00Hospes\0"
+        body = b"\0" + addresses + bytes((0b01000000, 0, 0, 0, 0, 0, 0, data_coding, 0, len(coded))) + coded
+        self.send_raw(_HEADER.pack(16 + len(body), SmppCommand.DELIVER_SM, 0, self._sequence) + body)
         return self._sequence
 
     def receipt(self, name: str, state: str, error: str = "000") -> int:

@@ -22,6 +22,7 @@ _NOT_BY_WORKSPACE = {
     "pass_phones",
     "provider_ids",
     "short_links",
+    "sms_parts",
     "staff",
     "memberships",
     "staff_sessions",

@@ -15,8 +15,9 @@ from hospes.base.db import Actor, Database
 from hospes.base.errors import Invalid
 from hospes.base.secrets import Vault
 from hospes.capabilities import guests, workspaces
-from hospes.capabilities.messaging import feedback, letters, provider_ids, replies
+from hospes.capabilities.messaging import feedback, letters, parts, provider_ids, replies
 from hospes.capabilities.messaging.feedback import Told
+from hospes.capabilities.messaging.parts import Part
 from hospes.capabilities.messaging.provider_ids import Place
 from hospes.capabilities.messaging.stop import Wish, wish
 
@@ -64,8 +65,21 @@ class SmsDesk:
         was_news = await self._note(place, told)
         return was_news if place else None
 
-    async def came(self, sender: str, text: str) -> int:
-        """A guest wrote from this number; returns in how many workspaces it changed something."""
+    async def came(self, sender: str, text: str, part: Part | None = None) -> int:
+        """A guest wrote from this number; returns in how many workspaces it changed something.
+
+        Of a message in several parts, `text` is one of them, and all are read together.
+        """
+        if part is None or part.is_whole:
+            return await self._came(sender, text)
+        whole = await parts.joined(self._database, sender, text, part, now=self._clock.now())
+        if whole is None:
+            return 0
+        changed = await self._came(sender, whole)
+        await parts.forget(self._database, sender, part)
+        return changed
+
+    async def _came(self, sender: str, text: str) -> int:
         asked = wish(text)
         if asked is None:
             return 0
