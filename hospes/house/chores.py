@@ -87,7 +87,7 @@ async def let_go_of_old(ground: Ground, workspace_id: int) -> None:
 
 
 async def sweep_ids(ground: Ground) -> None:
-    """Forget the ids by which providers know what was sent."""
+    """Forget the ids by which providers know what was sent, and parts of messages whose others never came."""
     await messaging.provider_ids.sweep(ground.database, ground.clock.now())
     await messaging.parts.sweep(ground.database, ground.clock.now())
 
