@@ -15,6 +15,7 @@ from hospes.base.errors import (
     Misconfigured,
     NotFound,
     ProviderFailed,
+    TooOften,
 )
 from hospes.capabilities.properties.units import Unentitled
 from hospes.web.decode import Fault
@@ -28,6 +29,7 @@ STATUSES: dict[type[HospesError], tuple[int, str]] = {
     Conflict: (409, "conflict"),
     Exhausted: (409, "conflict"),
     Invalid: (422, "validation_error"),
+    TooOften: (429, "rate_limit_exceeded"),
     Busy: (503, "unavailable"),
     ProviderFailed: (502, "provider_failed"),
     Misconfigured: (500, "internal_error"),
@@ -70,6 +72,8 @@ class Speech:
         told: dict[str, Any] = {"code": code, "message": error.message}
         if isinstance(error, Invalid) and error.field:
             told["details"] = [{"field": error.field, "message": error.message}]
+        if isinstance(error, TooOften):
+            return Refusal(status, told, {"retry-after": str(error.seconds)})
         return Refusal(status, told, {"retry-after": "1"} if status == 503 else {})
 
     def faults(self, faults: tuple[Fault, ...]) -> Refusal:
