@@ -2,11 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
+from hospes.capabilities import staff
 from hospes.capabilities.webhooks import plan
 from tests.living import Api, Home, Received, Receiver
+from tests.oauth.acting import new_person
 
 CREATED = datetime(2026, 6, 20, 12, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -199,6 +203,35 @@ async def test_failing_for_72_hours_switches_it_off_once(home: Home, api: Api, r
     await api.deliver()
     assert len(receiver.received) == sent
     assert (await shown(api, webhook))["updated_at"] == state["updated_at"]
+
+
+async def test_the_owners_are_told_once_that_a_webhook_was_switched_off(
+    home: Home, api: Api, receiver: Receiver
+) -> None:
+    owners = [await new_person(api) for _ in range(2)]
+    stopped = await new_person(api)
+    await staff.set_active(home.server.database, stopped.staff_id, is_active=False)
+    await new_person(api, "manager")
+    await new_person(await home.new_api())
+    webhook = await api.new_webhook(receiver)
+    receiver.answers(500)
+    await api.new_guest()
+    await api.deliver()
+
+    await fail_to_the_end(home, api, webhook)
+    await api.new_guest(name="Not heard of")
+    await api.deliver()
+
+    connection = await asyncpg.connect(home.dsn)
+    mails = await connection.fetch(
+        "SELECT address, subject, plain FROM messages WHERE workspace_id = $1 ORDER BY id", api.workspace_id
+    )
+    await connection.close()
+    place = urlsplit(receiver.url).netloc
+    assert [mail["address"] for mail in mails] == [owner.email for owner in owners]
+    assert {mail["subject"] for mail in mails} == {f"The webhook to {place} was switched off"}
+    assert all(f"webhook {webhook['id']}, which sends to {place}:" in mail["plain"] for mail in mails)
+    assert not any(receiver.url in mail["plain"] for mail in mails)
 
 
 async def test_a_receiver_that_asks_for_long_pauses_is_switched_off_as_well(

@@ -13,6 +13,7 @@ from hospes.capabilities.staff.people import (
     leave,
     list_of,
     memberships,
+    owners,
     set_active,
     set_password,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "leave",
     "list_of",
     "memberships",
+    "owners",
     "passwords",
     "sessions",
     "set_active",

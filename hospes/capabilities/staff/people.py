@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from hospes.base.db import Database, Tx, Violation, sql
+from hospes.base.db import Database, Reader, Tx, Violation, sql
 from hospes.base.errors import Conflict, Duplicate, Invalid, NotFound
 from hospes.capabilities.guests import checked_email, email_identity
 from hospes.capabilities.staff import audit, passwords
@@ -153,6 +153,20 @@ LIST = sql("""
 async def list_of(database: Database, workspace_id: int) -> list[Member]:
     """Who belongs to a workspace, oldest first."""
     return [Member(*row) for row in await database.fetch(LIST, workspace_id)]
+
+
+OWNING = sql("""
+    SELECT s.id, s.email, s.name, s.is_active, s.created_at, m.role
+      FROM memberships m
+      JOIN staff s ON s.id = m.staff_id
+     WHERE m.workspace_id = $1 AND m.role = 'owner' AND s.is_active
+     ORDER BY s.id
+""")
+
+
+async def owners(reader: Reader) -> list[Member]:
+    """The workspace's owners who can sign in, oldest first: whoever has to know."""
+    return await reader.all(Member, OWNING)
 
 
 # Whoever changes a password, or is stopped, is signed out everywhere; what apps were given in their

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -15,6 +16,7 @@ from hospes.base.clock import Clock
 from hospes.base.db import Actor, Database, Tx, columns, sql
 from hospes.base.errors import HospesError
 from hospes.base.secrets import Unreadable, Vault
+from hospes.capabilities import messaging, staff
 from hospes.capabilities.webhooks import endpoints, outbox, plan
 from hospes.capabilities.webhooks.outbox import Claimed
 from hospes.capabilities.webhooks.signing import contract_signature, standard_headers, timed_signature
@@ -409,6 +411,7 @@ DISABLE = sql("""
        SET is_active = false, disabled_reason = $3, disabled_at = $5, updated_at = $5
      WHERE workspace_id = $1 AND id = $2 AND is_active
        AND ($4::timestamptz IS NULL OR failing_since <= $4)
+    RETURNING url
 """)
 
 _FAILING = "No delivery succeeded for 72 hours."
@@ -430,8 +433,30 @@ async def _judge(tx: Tx, endpoint_id: int, outcomes: list[Outcome]) -> None:
     if failures and not successes:
         at = max(failures)
         await tx.run(FAILED, endpoint_id, at, _SILENCE)
-        await tx.run(DISABLE, endpoint_id, _FAILING, at - plan.HORIZON + _SLACK, at)
+        url = await tx.value(DISABLE, endpoint_id, _FAILING, at - plan.HORIZON + _SLACK, at)
+        if url is not None:
+            await _tell_owners(tx, endpoint_id, url)
     if successes:
         await tx.run(SUCCEEDED, endpoint_id, max(successes), _FAILING)
     if any(outcome.status == 410 for outcome in counted):
         await tx.run(DISABLE, endpoint_id, _GONE, None, max(outcome.at for outcome in counted))
+
+
+async def _tell_owners(tx: Tx, endpoint_id: int, url: str) -> None:
+    """Whoever answers for the workspace hears that a webhook was switched off; nobody else would notice."""
+    # The rest of an address may be a secret.
+    place = urlsplit(url).netloc.rpartition("@")[2]
+    for owner in await staff.owners(tx):
+        text = (
+            f"Hello {owner.name},\n\n"
+            f"we switched off webhook {endpoint_id}, which sends to {place}: no delivery has succeeded for 72 hours. "
+            "Nothing is sent to it any more, until somebody switches it on again.\n"
+        )
+        draft = messaging.outbox.Draft(
+            channel="email",
+            purpose=messaging.templates.TRANSACTIONAL,
+            address=owner.email,
+            subject=f"The webhook to {place} was switched off",
+            text=text,
+        )
+        await messaging.outbox.put(tx, draft)
