@@ -6,8 +6,9 @@ import typer
 
 from hospes.base.errors import Invalid
 from hospes.capabilities import automations
-from hospes.cli.session import DataDir, Json, show, told
+from hospes.cli.session import DataDir, Json, settings_for, show, told, vault_of
 from hospes.cli.working import in_workspace
+from hospes.doors import lock_hook
 from hospes.providers import arrangements
 
 app = typer.Typer(no_args_is_help=True, help="Smart locks of properties.")
@@ -39,6 +40,18 @@ def use(
         show({"property_id": property_id, "brand": brand, "lock_id": lock_id, "days": days})
     else:
         print(f"Stays at {property_id} get their codes at the {brand} lock {lock_id}, {days} days before arrival.")
+
+
+@app.command("hook")
+def hook(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Print the address to which locks report that a guest's code opened a door."""
+    with told():
+        settings = settings_for(data_dir)
+        url = f"{settings.public_url}/hooks/locks/{lock_hook.secret(vault_of(settings))}"
+    if as_json:
+        show({"url": url})
+    else:
+        print(url)
 
 
 @app.command("remove")

@@ -4,6 +4,7 @@ A code is never random: it follows from the booking and its dates, by our key. S
 was lost, and that is made again, asks for the very same code, and no lock ever has two for one stay.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Protocol
@@ -14,6 +15,7 @@ from hospes.base.secrets import Vault
 from hospes.capabilities.automations.plan import Code
 
 _PURPOSE = "lock code"
+_NAME = re.compile(r"Hospes ([1-9][0-9]{0,17})-([1-9][0-9]{0,17})", re.ASCII)
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -59,6 +61,12 @@ class Lock(Protocol):
 def name(workspace_id: int, booking_id: int) -> str:
     """What a booking's code is called at the lock, where people read it."""
     return f"Hospes {workspace_id}-{booking_id}"
+
+
+def named(text: str) -> tuple[int, int] | None:
+    """The workspace and the booking that `name` was made of; None when it was not."""
+    found = _NAME.fullmatch(text)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def order(vault: Vault, workspace_id: int, booking_id: int, code: Code) -> Order:
