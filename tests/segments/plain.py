@@ -3,6 +3,7 @@
 import operator as op
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -130,6 +131,8 @@ class World:
         found = [row for row in self.mine("events", guest_id) if row["name"] == rule["name"]]
         for one in rule.get("where", []):
             found = [row for row in found if filter_is(row["payload"]["attributes"].get(one["field"]), one)]
+        if rule["field"] == "event.value":
+            return number_is(measured(in_window(found, rule, at), rule), rule)
         return counted([row["occurred_at"] for row in found], rule, at)
 
     def _activity(self, rule: Any, guest_id: int, at: datetime) -> bool:
@@ -188,6 +191,26 @@ class World:
 
 def length(span: dict[str, int]) -> timedelta:
     return timedelta(**span)
+
+
+def in_window(rows: list[Any], rule: Any, at: datetime) -> list[Any]:
+    if "within" in rule:
+        return [row for row in rows if row["occurred_at"] + length(rule["within"]) > at]
+    if "since" in rule:
+        return [row for row in rows if row["occurred_at"] >= datetime.fromisoformat(rule["since"])]
+    return rows
+
+
+def measured(rows: list[Any], rule: Any) -> Any:
+    """The sum, least, greatest or average of what is a number; without one, the sum alone is known."""
+    given = [row["payload"]["attributes"].get(rule["attribute"]) for row in rows]
+    numbers = [Fraction(one) for one in given if isinstance(one, int | float) and not isinstance(one, bool)]
+    match rule["measure"]:
+        case "sum":
+            return sum(numbers)
+        case "average":
+            return sum(numbers) / len(numbers) if numbers else None
+    return {"min": min, "max": max}[rule["measure"]](numbers, default=None)
 
 
 def counted(instants: list[datetime], rule: Any, at: datetime) -> bool:

@@ -27,6 +27,10 @@ def event(**more: Any) -> dict[str, Any]:
     return {"field": "event", "name": "order", "operator": ">=", "value": 1, **more}
 
 
+def spent(**more: Any) -> dict[str, Any]:
+    return event(field="event.value", attribute="amount", measure="sum") | more
+
+
 BAD = {
     "no object": ([], "$", "object"),
     "an empty object": ({}, "$.combinator", "'and' or 'or'"),
@@ -70,6 +74,21 @@ BAD = {
         all_of({"field": "guest.birth_date", "operator": "=", "value": "2026-02-30"}),
         "$.rules[0].value",
         "date",
+    ),
+    "a measure of nothing": (
+        all_of({name: value for name, value in spent().items() if name != "attribute"}),
+        "$.rules[0]",
+        "missing required field `attribute`",
+    ),
+    "an unknown measure": (all_of(spent(measure="median")), "$.rules[0].measure", "Invalid enum value 'median'"),
+    "a measure beside a text": (all_of(spent(value="much")), "$.rules[0].value", "Expected"),
+    "a measure turned round": (all_of(spent(operator="between", value=[5, 1.5])), "$.rules[0]", "the lower first"),
+    "a measure of counts": (all_of(event(measure="sum")), "$.rules[0]", "unknown field `measure`"),
+    "a sum of all time that nobody has": (all_of(spent(operator="<")), "$.rules[0]", "look at everything"),
+    "an average of all time that is not": (
+        all_of(spent(measure="average", operator="!=")),
+        "$.rules[0]",
+        "look at everything",
     ),
     "an instant without offset": (
         all_of({"field": "guest.created_at", "operator": "before", "value": "2026-06-20T12:00:00"}),

@@ -158,6 +158,13 @@ CONDITIONS = st.one_of(
     joined(
         one(field="event"), st.sampled_from([{"name": "order"}, {"name": "page"}]), numbers(3), WINDOWS, EVENT_FILTERS
     ),
+    joined(
+        one(field="event.value", name="order", attribute="amount"),
+        st.sampled_from(["sum", "min", "max", "average"]).map(lambda measure: {"measure": measure}),
+        numbers(32) | st.sampled_from([{"operator": ">", "value": 10.25}, {"operator": "<", "value": -0.5}]),
+        WINDOWS,
+        EVENT_FILTERS,
+    ),
     joined(one(field="activity", name="tag.added"), numbers(2), st.builds(lambda span: {"within": span}, SPANS)),
     joined(one(field="visit"), numbers(2), WINDOWS),
     joined(one(field="presence"), numbers(1)),
@@ -225,7 +232,7 @@ ACTIONS = st.one_of(
         st.fixed_dictionaries(
             {},
             optional={
-                "amount": st.sampled_from([5, 10.5, 20]),
+                "amount": st.sampled_from([5, 10.5, 20, -5, "20"]),
                 "kind": st.sampled_from(["a", "b"]),
                 "paid": st.booleans(),
             },

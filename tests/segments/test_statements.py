@@ -16,6 +16,7 @@ from hospes.capabilities.segments.conditions import (
     OfCount,
     OfDate,
     OfEvents,
+    OfEventValues,
     OfFlag,
     OfId,
     OfIdSet,
@@ -57,6 +58,8 @@ def conditions_for(name: str) -> list[dict[str, Any]]:
         base |= {"name": "note.added", "within": {"days": 30}}
     if issubclass(kind, OfEvents):
         base |= {"name": "page"}
+    if issubclass(kind, OfEventValues):
+        base |= {"attribute": "amount", "measure": "sum"}
     if issubclass(kind, OfStaysAhead):
         base |= {"in_days": [1, 3]}
     if kind is OfAttribute:
@@ -79,6 +82,8 @@ def conditions_for(name: str) -> list[dict[str, Any]]:
     for operator in operators_of(kind):
         value = values_for(operator, type_)
         made.append(base | {"operator": operator} | ({} if value is None else {"value": value}))
+    if issubclass(kind, OfEventValues):
+        made += [one | {"measure": measure} for measure in ("min", "max", "average") for one in made]
     if issubclass(kind, OfCount):
         made += _narrowed(made[0], field.filters, kind)
     return made

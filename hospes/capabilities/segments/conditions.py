@@ -282,6 +282,21 @@ class OfEvents(OfCount, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return tuple(f"{topic}:{self.name}" for topic in topics)
 
 
+class OfEventValues(OfEvents, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a number that tracked events carry comes to. Without one there is no least, greatest or average, and a sum
+    of 0.
+    """
+
+    attribute: Annotated[str, Meta(min_length=1, max_length=64)]
+    measure: Literal["sum", "min", "max", "average"]
+    value: Number | Annotated[list[Number], Meta(min_length=2, max_length=2)]  # type: ignore[assignment]  # any number
+
+    @property
+    def is_negative(self) -> bool:
+        """Whether nothing to measure is enough."""
+        return super().is_negative if self.measure == "sum" else self.operator == "!="
+
+
 class OfActivity(OfCount, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the house itself recorded of a guest, by its type, such as `note.added`; always in a window."""
 

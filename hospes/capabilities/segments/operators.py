@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from hospes.capabilities.segments.conditions import Filter, OfCount
+from hospes.capabilities.segments.conditions import Filter, OfCount, OfEventValues
 from hospes.capabilities.segments.scope import Counted, Leaf, Scope, Tally, earliest
 
 # An operator, and the one that it is the opposite of: that holds wherever the other does not.
@@ -141,14 +141,27 @@ def compared(counted: Counted, operator: str, value: Any, scope: Scope, *, holds
 
 def happened(condition: OfCount, tally: Tally, happened_at: str, scope: Scope) -> Leaf:
     """Things that happened at instants, in the condition's window."""
+    return of_tally(condition, in_window(condition, tally, happened_at, scope), scope)
+
+
+def measured(condition: OfEventValues, tally: Tally, happened_at: str, scope: Scope) -> Leaf:
+    """What a number comes to that things carried that happened, in the condition's window."""
+    counted = scope.count(in_window(condition, tally, happened_at, scope))
+    if condition.measure == "sum":
+        return compared(counted, condition.operator, condition.value, scope, holds_at_zero=condition.is_negative)
+    return Leaf(number(counted.sum, condition.operator, condition.value, scope).is_true, counted.next_at)
+
+
+def in_window(condition: OfCount, tally: Tally, happened_at: str, scope: Scope) -> Tally:
+    """The tally of what happened in the condition's window."""
     if condition.within is not UNSET:
         length = scope.value(condition.within.length, "interval")
         # An index knows the instant, not the sum: so the instant stands alone.
         begun = f"{happened_at} > {scope.at} - {length}"
-        tally = _narrowed(tally, begun, next_at=f"{happened_at} + {length}")
-    elif condition.since is not UNSET:
-        tally = _narrowed(tally, f"{happened_at} >= {scope.value(condition.since, 'timestamptz')}")
-    return of_tally(condition, tally, scope)
+        return _narrowed(tally, begun, next_at=f"{happened_at} + {length}")
+    if condition.since is not UNSET:
+        return _narrowed(tally, f"{happened_at} >= {scope.value(condition.since, 'timestamptz')}")
+    return tally
 
 
 def lasting(condition: OfCount, tally: Tally, begins_at: str, ends_at: str, scope: Scope) -> Leaf:

@@ -11,15 +11,33 @@ from hospes.capabilities.segments.scope import Leaf, Scope, Tally
 _SELVES = ("guest.merged", "guest.unmerged")
 
 
+# How each measure reads in SQL, over the numbers of the events that have one.
+_MEASURES = {"sum": "sum", "min": "min", "max": "max", "average": "avg"}
+
+
 def _tracked(condition: conditions.OfEvents, scope: Scope) -> Leaf:
+    return operators.happened(condition, _events(condition, scope), "x.occurred_at", scope)
+
+
+def _values(condition: conditions.OfEventValues, scope: Scope) -> Leaf:
+    number = of_json(f"({_attribute(condition.attribute, scope)})", "number")
+    tally = _events(condition, scope, measure=f"{_MEASURES[condition.measure]}({number})")
+    return operators.measured(condition, tally, "x.occurred_at", scope)
+
+
+def _attribute(name: str, scope: Scope) -> str:
+    return f"nullif(x.payload -> 'attributes' -> {scope.value(name, 'text')}, 'null')"
+
+
+def _events(condition: conditions.OfEvents, scope: Scope, *, measure: str = "count(*)") -> Tally:
     def column_of(one: Filter) -> tuple[str, Comparing]:
-        value = f"nullif(x.payload -> 'attributes' -> {scope.value(one.field, 'text')}, 'null')"
+        value = _attribute(one.field, scope)
         if one.operator in Filter.BARE:
             return f"({value})", operators.text
         compare = {"text": operators.text, "number": operators.number, "boolean": operators.flag}[one.read_as]
         return f"({of_json(f'({value})', one.read_as)})", compare
 
-    tally = Tally(
+    return Tally(
         tables="events x",
         owner="x.guest_id",
         where=(
@@ -27,8 +45,8 @@ def _tracked(condition: conditions.OfEvents, scope: Scope) -> Leaf:
             f"x.name = {scope.value(condition.name, 'text')}",
             *operators.narrowed_by(condition.where, column_of, scope),
         ),
+        measure=measure,
     )
-    return operators.happened(condition, tally, "x.occurred_at", scope)
 
 
 def _activity(condition: conditions.OfActivity, scope: Scope) -> Leaf:
@@ -44,6 +62,13 @@ FIELDS = (
         about="How often the guest did what is tracked under a name. `where` narrows by the event's attributes.",
         topics=(events.TRACKED,),
         fragment=_tracked,
+    ),
+    Field(
+        name="event.value",
+        kind=conditions.OfEventValues,
+        about="What an `attribute` of tracked events comes to, as `measure` says: `sum`, `min`, `max` or `average`.",
+        topics=(events.TRACKED,),
+        fragment=_values,
     ),
     Field(
         name="activity",
