@@ -32,7 +32,8 @@ from hospes.cli import (
 from hospes.cli import demo as demo_workspace
 from hospes.cli import doctor as examination
 from hospes.cli import guests as privacy
-from hospes.cli.session import DataDir, Json, say, secret_key, settings_for, show, told, with_house
+from hospes.cli import secret_key as secret_key_commands
+from hospes.cli.session import DataDir, Json, keys_in, say, secret_key, settings_for, show, told, with_house
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -63,6 +64,7 @@ app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(analytics.app, name="analytics")
 app.add_typer(locks.app, name="locks")
 app.add_typer(segments.app, name="segments")
+app.add_typer(secret_key_commands.app, name="secret-key")
 
 _ACTOR = Actor("cli", "Command line")
 
@@ -112,7 +114,7 @@ def demo(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Make the demo workspace, the first time, and print how to talk to it."""
     with told():
         settings = settings_for(data_dir)
-        credentials = with_house(settings, lambda house: demo_workspace.fill(house, secret_key(settings)))
+        credentials = with_house(settings, lambda house: demo_workspace.fill(house, keys_in(secret_key(settings))[-1]))
     if as_json:
         show(credentials)
     else:

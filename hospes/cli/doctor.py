@@ -2,10 +2,10 @@
 
 import msgspec
 
-from hospes.base import disk
+from hospes.base import disk, resealing
 from hospes.base.db import sql
 from hospes.capabilities import loyalty, promotions, staff
-from hospes.house import House
+from hospes.house import SEALED, House
 from hospes.providers import arrangements
 
 
@@ -69,6 +69,13 @@ CHECKS = {
 }
 
 
+async def _key(house: House) -> str:
+    others = await resealing.left(house.database, house.vault, SEALED)
+    if others:
+        return f"fits this database; {others} values are still sealed with an older one"
+    return "fits this database" + ("; the older ones can go: hospes secret-key retire" * house.vault.has_older)
+
+
 async def examine(house: House) -> list[Finding]:
     """Every check, in order. The database answered and the key fitted, or we would not be here."""
     version, sync = await house.database.fetchrow(VERSION), await house.database.fetchrow(SYNC)
@@ -77,7 +84,7 @@ async def examine(house: House) -> list[Finding]:
         Finding(
             "durability", is_fine=bool(sync and sync[0] == "on / fsync on"), says=f"commits {sync[0] if sync else '?'}"
         ),
-        Finding("secret key", is_fine=True, says="fits this database"),
+        Finding("secret key", is_fine=True, says=await _key(house)),
         Finding("sending", is_fine=True, says="held: this may be a copy" if house.settings.is_outbox_held else "on"),
     ]
     findings += [Finding(what, is_fine=True, says=says) for what, says in arrangements.said(house.settings).items()]

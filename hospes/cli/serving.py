@@ -17,7 +17,7 @@ from hospes.base.settings import HELD, Settings
 from hospes.capabilities import access, events, staff
 from hospes.capabilities.events import cluster
 from hospes.cli import demo
-from hospes.cli.session import dsn_of, say, secret_key, vault_of
+from hospes.cli.session import check_key, dsn_of, keys_in, say, secret_key, vault_of
 from hospes.cli.supervisor import Child, Supervisor, bind
 from hospes.house import House, prepare
 from hospes.house.application import DOORS
@@ -70,6 +70,7 @@ def work(settings: Settings) -> int:
 
 async def _prepare(settings: Settings, *, with_demo: bool) -> demo.Credentials | None:
     dsn = dsn_of(settings)
+    await check_key(settings, dsn)
     await prepare(dsn, say)
     house = House(settings, dsn, vault_of(settings))
     await house.open()
@@ -77,8 +78,11 @@ async def _prepare(settings: Settings, *, with_demo: bool) -> demo.Credentials |
         # Before the first event: a month that has rows in the default partition gets none of its own.
         await events.keep_partitions(house.database, house.clock.now())
         await cluster.keep_ahead(house.database)
-        credentials = await demo.fill(house, secret_key(settings)) if with_demo else None
-        await _refuse_demo_in_public(house, secret_key(settings))
+        keys = keys_in(secret_key(settings))
+        # Made with the key of that day.
+        credentials = await demo.fill(house, keys[-1]) if with_demo else None
+        for key in keys:
+            await _refuse_demo_in_public(house, key)
         return credentials
     finally:
         await house.close()

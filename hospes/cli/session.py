@@ -1,7 +1,6 @@
 """What commands share: settings, the key, and a database to talk to."""
 
 import asyncio
-import base64
 import hashlib
 import json
 import os
@@ -15,10 +14,10 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 
-from hospes.base import data_folder, ids, postgres_home
+from hospes.base import data_folder, key_check, postgres_home
 from hospes.base.errors import HospesError, Misconfigured
 from hospes.base.postgres import EmbeddedPostgres
-from hospes.base.secrets import Vault, vault_from
+from hospes.base.secrets import Vault, new_key, vault_from
 from hospes.base.settings import Settings
 from hospes.capabilities.events import cluster
 from hospes.house import House, prepare
@@ -58,7 +57,7 @@ def secret_key(settings: Settings) -> str:
     """`HOSPES_SECRET_KEY`, or the key in the data folder, made the first time. Raises Misconfigured."""
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value()
-    path = data_folder.make(settings.data_dir) / "secret.key"
+    path = key_file(settings)
     try:
         if not path.exists():
             _write_key(path)
@@ -69,13 +68,29 @@ def secret_key(settings: Settings) -> str:
         ) from None
 
 
+def key_file(settings: Settings) -> Path:
+    """Where the key is kept that no setting gives. Raises Misconfigured."""
+    return data_folder.make(settings.data_dir) / "secret.key"
+
+
+def keys_in(text: str) -> list[str]:
+    """Today's key, and the older ones behind it."""
+    return text.replace(",", " ").split()
+
+
+async def check_key(settings: Settings, dsn: str) -> None:
+    """Raises Misconfigured, with nothing written, when the key is not the database's, or is gone."""
+    is_given = settings.secret_key is not None or key_file(settings).exists()
+    await key_check.before(dsn, vault_of(settings) if is_given else None)
+
+
 def _write_key(path: Path) -> None:
     """Raises OSError, and leaves no half of a key."""
     with suppress(FileExistsError):
         made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(made, "w") as file:
-                file.write(base64.b64encode(ids.random_bytes(32)).decode() + "\n")
+                file.write(new_key() + "\n")
         except OSError:
             path.unlink()
             raise
@@ -118,6 +133,7 @@ def with_house(settings: Settings, work: Callable[[House], Awaitable[T]]) -> T:
 
     async def run() -> T:
         dsn = dsn_of(settings)
+        await check_key(settings, dsn)
         await prepare(dsn, say)
         house = House(settings, dsn, vault_of(settings))
         await house.open()

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from functools import partial
 
-from hospes.base import db
+from hospes.base import db, resealing
 from hospes.base.jobs import Chore, Job
 from hospes.capabilities import (
     access,
@@ -22,7 +22,7 @@ from hospes.capabilities import (
     wifi,
     workspaces,
 )
-from hospes.house.ground import Ground
+from hospes.house.ground import SEALED, Ground
 
 _ACTOR = db.Actor("worker", "chores")
 
@@ -86,6 +86,13 @@ async def let_go_of_old(ground: Ground, workspace_id: int) -> None:
             has_more = await record.retention.shorten(tx)
 
 
+async def reseal(ground: Ground) -> int:
+    """Seal everything with today's key; returns how much is still sealed with another."""
+    if ground.vault.has_older:
+        await resealing.reseal(ground.database, ground.vault, SEALED)
+    return await resealing.left(ground.database, ground.vault, SEALED)
+
+
 async def sweep_ids(ground: Ground) -> None:
     """Forget the ids by which providers know what was sent, and parts of messages whose others never came."""
     await messaging.provider_ids.sweep(ground.database, ground.clock.now())
@@ -122,7 +129,7 @@ def _in_each(do: Callable[[Ground, int], Awaitable[None]], those: Listed = _all)
 
 
 # By name: how many seconds lie between, and what is done.
-CHORES: Mapping[str, tuple[float, Callable[[Ground], Awaitable[None]]]] = {
+CHORES: Mapping[str, tuple[float, Callable[[Ground], Awaitable[object]]]] = {
     "events.partitions": (6 * 3600, keep_partitions),
     "guests.marks": (60, extend_marks),
     "idempotency.sweep": (3600, _in_each(sweep_keys)),
@@ -132,6 +139,7 @@ CHORES: Mapping[str, tuple[float, Callable[[Ground], Awaitable[None]]]] = {
     "wallet.sweep": (3600, _in_each(sweep_codes)),
     "messaging.ids": (3600, sweep_ids),
     "oauth.sweep": (3600, sweep_apps),
+    "secrets.reseal": (3600, reseal),
     "privacy.retention": (3600, _in_each(let_go_of_old)),
 }
 _CHECK_SECONDS = 15

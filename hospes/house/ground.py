@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from hospes.base import db, migrate
+from hospes.base import db, key_check, migrate
 from hospes.base.clock import Clock, SystemClock
-from hospes.base.errors import Misconfigured
 from hospes.base.jobs import Worker
-from hospes.base.secrets import Unreadable, Vault
+from hospes.base.secrets import Vault
 from hospes.base.settings import Settings
 from hospes.base.signals import Signals
 from hospes.capabilities import (
@@ -15,6 +14,7 @@ from hospes.capabilities import (
     analytics,
     automations,
     bookings,
+    calendars,
     loyalty,
     messaging,
     missions,
@@ -41,6 +41,18 @@ REACTIONS = (
 )
 # The same for events that were tracked, which come many at once.
 TRACKED_REACTIONS = (segments.note_tracked,)
+
+# What is sealed, for whoever changes the key.
+SEALED = (
+    *access.idempotency.SEALED,
+    *bookings.stays.SEALED,
+    *calendars.subscriptions.SEALED,
+    *messaging.registrations.SEALED,
+    *messaging.vapid.SEALED,
+    *webhooks.endpoints.SEALED,
+    # Last: until all else is sealed anew, no start without the older key is let through.
+    *key_check.SEALED,
+)
 
 
 class Ground:
@@ -89,7 +101,7 @@ class Ground:
         )
         self.database.reactions = REACTIONS
         self.database.tracked_reactions = TRACKED_REACTIONS
-        await check_key(self.database, self.vault)
+        await key_check.check(self.database, self.vault)
 
     async def close(self) -> None:
         await self.database.close()
@@ -124,28 +136,6 @@ class Ground:
         """Ask again of every caller who it is."""
         for keyring in self.keyrings:
             keyring.forget()
-
-
-KEY_CHECK = db.sql("SELECT secret_check FROM installation", across="belongs to the installation")
-SET_KEY_CHECK = db.sql(
-    "UPDATE installation SET secret_check = $1 WHERE secret_check IS NULL", across="belongs to the installation"
-)
-_CHECK_PLACE = "installation/secret_check"
-
-
-async def check_key(database: db.Database, vault: Vault) -> None:
-    """Raises Misconfigured, with nothing written, when the database's secrets are sealed with another key."""
-    row = await database.fetchrow(KEY_CHECK)
-    if row is None or row[0] is None:
-        await database.execute(SET_KEY_CHECK, vault.seal(b"hospes", _CHECK_PLACE))
-        return
-    try:
-        vault.open(row[0], _CHECK_PLACE)
-    except Unreadable:
-        raise Misconfigured(
-            "The secrets in this database are sealed with another key. "
-            "Set HOSPES_SECRET_KEY, or put back the file secret.key, as it was."
-        ) from None
 
 
 async def prepare(dsn: str, say: Any) -> None:

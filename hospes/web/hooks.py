@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from hospes.base.errors import Busy
-from hospes.base.secrets import same
 from hospes.web.requests import Refusal, whole_body
 
 MOST_OBJECTS: Final = 1000
@@ -27,9 +26,11 @@ class Terms(msgspec.Struct, frozen=True):
 class Hook:
     """ASGI application for an address that ends in `{token}`."""
 
-    def __init__(self, secret: str, terms: Terms, take: Callable[[bytes, str], Awaitable[int]]) -> None:
+    def __init__(
+        self, is_secret: Callable[[str], bool], terms: Terms, take: Callable[[bytes, str], Awaitable[int]]
+    ) -> None:
         """`take` is given a body and its content type, and returns how many of its reports were news."""
-        self._secret = secret.encode()
+        self._is_secret = is_secret
         self._terms = terms
         self._take = take
 
@@ -38,7 +39,7 @@ class Hook:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        if not same(request.path_params["token"].encode(), self._secret):
+        if not self._is_secret(request.path_params["token"]):
             return PlainTextResponse("Not found.\n", 404)
         if request.method != "POST":
             return PlainTextResponse(f"{self._terms.wanted}\n", 405, {"allow": "POST"})

@@ -13,9 +13,18 @@ import msgspec
 
 from hospes.base.db import Database, Tx, sql
 from hospes.base.errors import Busy, Conflict
+from hospes.base.resealing import sealed
 from hospes.base.secrets import Vault, same
 
 KEPT = timedelta(days=7)
+
+
+def _place(workspace_id: int, credential: str, key: str) -> str:
+    return f"{workspace_id}/idempotency_keys/answer/{credential}/{key}"
+
+
+_KEY = {"workspace_id": "bigint", "credential": "text", "key": "text"}
+SEALED = (sealed("idempotency_keys", "answer", _KEY, _place),)
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -63,7 +72,7 @@ async def claim(tx: Tx, vault: Vault, *, credential: str, key: str, fingerprint:
         raise Conflict("Idempotency key already used with a different request")
     assert row.status is not None
     assert row.answer is not None
-    return Answer(row.status, vault.open(row.answer, _place(tx, credential, key)))
+    return Answer(row.status, vault.open(row.answer, _place(tx.workspace_id, credential, key)))
 
 
 KEEP = sql("""
@@ -75,7 +84,9 @@ KEEP = sql("""
 
 async def keep(tx: Tx, vault: Vault, answer: Answer, *, credential: str, key: str) -> None:
     """Keep the answer with the effect it tells of."""
-    await tx.run(KEEP, credential, key, answer.status, vault.seal(answer.body, _place(tx, credential, key)))
+    await tx.run(
+        KEEP, credential, key, answer.status, vault.seal(answer.body, _place(tx.workspace_id, credential, key))
+    )
 
 
 def fingerprint(method: str, path: str, body: Any) -> bytes:
@@ -109,7 +120,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(element) for element in value]
     return value
-
-
-def _place(tx: Tx, credential: str, key: str) -> str:
-    return f"{tx.workspace_id}/idempotency_keys/answer/{credential}/{key}"

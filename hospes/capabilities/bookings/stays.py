@@ -10,6 +10,7 @@ from babel.numbers import is_currency
 
 from hospes.base.db import Reader, Tx, Violation, sql
 from hospes.base.errors import Conflict, Duplicate, Invalid, NotFound
+from hospes.base.resealing import sealed
 from hospes.capabilities import events, guests, properties
 from hospes.capabilities.bookings import parameters, party
 from hospes.capabilities.bookings.happenings import BookingCancelled, BookingCreated, BookingUpdated
@@ -392,6 +393,9 @@ async def set_lock_code(tx: Tx, booking: Booking, sealed: bytes | None) -> None:
 def lock_place(workspace_id: int, booking_id: int) -> str:
     """What a booking's sealed lock code is bound to."""
     return f"{workspace_id}/bookings/lock_code/{booking_id}"
+
+
+SEALED = (sealed("bookings", "lock_code", {"workspace_id": "bigint", "id": "bigint"}, lock_place),)
 
 
 def read_only(booking: Booking) -> Conflict:

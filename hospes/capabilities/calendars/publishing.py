@@ -56,7 +56,7 @@ def parsed(text: str) -> Address | None:
 
 def domain(vault: Vault, workspace_id: int, property_id: int) -> str:
     """What our UIDs of a property end with: no other installation and no other property has it."""
-    return f"{property_id}.{workspace_id}.{vault.mark('calendars', 'installation')[:12]}.hospes.invalid"
+    return f"{property_id}.{workspace_id}.{vault.derive('calendars', 'installation')[:6].hex()}.hospes.invalid"
 
 
 async def opened(reader: Reader, vault: Vault, address: Address) -> properties.Property:

@@ -8,6 +8,7 @@ import msgspec
 
 from hospes.base.db import Reader, Tx, Violation, sql
 from hospes.base.errors import Conflict, Invalid, NotFound
+from hospes.base.resealing import sealed
 from hospes.base.secrets import Vault
 from hospes.capabilities import properties
 from hospes.capabilities.calendars import channels
@@ -122,6 +123,9 @@ def _https(url: str) -> str:
 def place(workspace_id: int, calendar_id: int) -> str:
     """What a calendar's sealed address is bound to."""
     return f"{workspace_id}/calendars/url/{calendar_id}"
+
+
+SEALED = (sealed("calendars", "url", {"workspace_id": "bigint", "id": "bigint"}, place),)
 
 
 FORGET = sql("DELETE FROM calendar_stays WHERE workspace_id = $1 AND calendar_id = $2 RETURNING booking_id")

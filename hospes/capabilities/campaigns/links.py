@@ -6,7 +6,7 @@ The target stands inside what we sign, so nobody can make our address lead elsew
 import re
 from html import unescape
 
-from hospes.base.secrets import Unreadable, Vault, same
+from hospes.base.secrets import Unreadable, Vault
 
 OPEN, CLICK = "open", "click"
 # Longer ones do not fit into a path; they stay as they are, and are not counted.
@@ -58,7 +58,7 @@ def opened(vault: Vault, token: str) -> tuple[int, int]:
     workspace_id, _, message_id = name.partition(".")
     if not (token.isascii() and workspace_id.isdigit() and message_id.isdigit() and token.endswith(".gif")):
         raise Unreadable
-    if not same(vault.mark(name, OPEN).encode(), given.encode()):
+    if not vault.is_mark(given, name, OPEN):
         raise Unreadable
     return int(workspace_id), int(message_id)
 

@@ -95,4 +95,4 @@ def _one_spelling(channel: str, address: str) -> str:
 
 def _hashed(vault: Vault, workspace_id: int, place: tuple[str, ...], code: str) -> bytes:
     # Keyed: six digits could be found from a plain hash.
-    return vault.mark("\n".join((str(workspace_id), *place, code)), "address code").encode()
+    return vault.derive("\n".join((str(workspace_id), *place, code)), "address code")[:10].hex().encode()

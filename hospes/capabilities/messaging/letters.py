@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from hospes.base.secrets import Vault, same
+from hospes.base.secrets import Vault
 
 Outcome = Literal["sent", "delivered", "bounced", "refused", "later", "down", "unknown", "withdrawn"]
 
@@ -65,6 +65,6 @@ def marked(vault: Vault, text: str) -> tuple[int, int] | None:
     workspace_id, _, message_id = name.partition(".")
     if not (workspace_id.isdecimal() and message_id.isdecimal() and text.isascii() and len(text) < 64):
         return None
-    if not same(vault.mark(name, _MARK).encode(), given.encode()):
+    if not vault.is_mark(given, name, _MARK):
         return None
     return int(workspace_id), int(message_id)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from hospes.base.db import Reader, Tx, Violation, sql
 from hospes.base.errors import Busy, Exhausted, Invalid, NotFound
+from hospes.base.resealing import sealed
 from hospes.base.secrets import Vault
 from hospes.capabilities import events, guests
 from hospes.capabilities.events import Event
@@ -187,7 +188,7 @@ class _Sealed(msgspec.Struct, frozen=True):
     keys: bytes | None
 
 
-SEALED = sql("""
+REACHED = sql("""
     SELECT platform, mark, target, keys
       FROM push_registrations
      WHERE workspace_id = $1 AND id = $2 AND ended_at IS NULL
@@ -196,13 +197,13 @@ SEALED = sql("""
 
 async def find_target(reader: Reader, vault: Vault, registration_id: int) -> Target | None:
     """Where a live registration is reached."""
-    found = await reader.find(_Sealed, SEALED, registration_id)
+    found = await reader.find(_Sealed, REACHED, registration_id)
     if found is None:
         return None
-    address = vault.open(found.target, _place(reader, "target", found.mark)).decode()
+    address = vault.open(found.target, _place(reader.workspace_id, "target", found.mark)).decode()
     keys = (None, None)
     if found.keys is not None:
-        keys = msgspec.json.decode(vault.open(found.keys, _place(reader, "keys", found.mark)))
+        keys = msgspec.json.decode(vault.open(found.keys, _place(reader.workspace_id, "keys", found.mark)))
     return Target(platform=found.platform, address=address, p256dh=keys[0], auth=keys[1])
 
 
@@ -241,11 +242,18 @@ def _mark(reader: Reader, vault: Vault, target: Target) -> bytes:
 
 
 def _sealed(tx: Tx, vault: Vault, target: Target, mark: bytes) -> tuple[bytes, bytes | None]:
-    address = vault.seal(target.address.encode(), _place(tx, "target", mark))
+    address = vault.seal(target.address.encode(), _place(tx.workspace_id, "target", mark))
     if target.platform != "web":
         return address, None
-    return address, vault.seal(msgspec.json.encode((target.p256dh, target.auth)), _place(tx, "keys", mark))
+    return address, vault.seal(msgspec.json.encode((target.p256dh, target.auth)), _place(tx.workspace_id, "keys", mark))
 
 
-def _place(reader: Reader, column: str, mark: bytes) -> str:
-    return f"{reader.workspace_id}/push_registrations/{column}/{mark.hex()}"
+def _place(workspace_id: int, column: str, mark: bytes) -> str:
+    return f"{workspace_id}/push_registrations/{column}/{mark.hex()}"
+
+
+_KEY = {"workspace_id": "bigint", "mark": "bytea"}
+SEALED = (
+    sealed("push_registrations", "target", _KEY, lambda workspace_id, mark: _place(workspace_id, "target", mark)),
+    sealed("push_registrations", "keys", _KEY, lambda workspace_id, mark: _place(workspace_id, "keys", mark)),
+)

@@ -5,12 +5,14 @@ Browsers bind their subscriptions to it, so another key ends them all.
 
 from hospes.base import ids
 from hospes.base.db import Database, sql
+from hospes.base.resealing import sealed
 from hospes.base.secrets import Vault
 
 _PLACE = "installation/vapid_key"
 # Of P-256 (FIPS 186-4, D.1.2.3): a private key is a number below it.
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
+SEALED = (sealed("installation", "vapid_key", {"singleton": "boolean"}, lambda _: _PLACE),)
 FIND = sql("SELECT vapid_key FROM installation", across="belongs to the installation")
 KEEP = sql("UPDATE installation SET vapid_key = $1 WHERE vapid_key IS NULL", across="belongs to the installation")
 

@@ -7,6 +7,7 @@ import msgspec
 
 from hospes.base.db import Reader, Tx, sql
 from hospes.base.errors import Conflict, Invalid, NotFound
+from hospes.base.resealing import sealed
 from hospes.base.secrets import Vault
 from hospes.capabilities.webhooks.signing import new_secret
 
@@ -200,6 +201,10 @@ async def rotate_secret(tx: Tx, vault: Vault, endpoint_id: int, *, at_once: bool
 def place(workspace_id: int, endpoint_id: int) -> str:
     """What an endpoint's sealed secrets are bound to."""
     return f"{workspace_id}/webhook_endpoints/secret/{endpoint_id}"
+
+
+_KEY = {"workspace_id": "bigint", "id": "bigint"}
+SEALED = tuple(sealed("webhook_endpoints", column, _KEY, place) for column in ("secret", "old_secret"))
 
 
 def wanted_events(events: list[str]) -> list[str]:
