@@ -17,7 +17,7 @@ async function start() {
   paint();
   button.addEventListener("click", press);
   // The server hears that this browser still takes pushes, and where, should the browser have changed that.
-  if (subscription && Notification.permission === "granted") await send("POST", subscription);
+  if (subscription && Notification.permission === "granted") await tell(subscription);
 }
 
 async function press() {
@@ -39,8 +39,15 @@ function paint() {
 async function subscribe() {
   await active();
   const taken = await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: box.dataset.key });
-  await send("POST", taken);
+  await tell(taken);
   return taken;
+}
+
+/** The worker, too, should the browser change it while no page is open. */
+async function tell(taken) {
+  await send("POST", taken);
+  const kept = { subscription: taken.toJSON(), key: box.dataset.key };
+  await (await caches.open("push")).put("/push/kept", new Response(JSON.stringify(kept)));
 }
 
 /** A registration takes subscriptions once its worker is active. `ready` would wait for this page's own, and has none. */
@@ -55,6 +62,7 @@ function active() {
 async function stop() {
   await send("DELETE", subscription);
   await subscription.unsubscribe();
+  await caches.delete("push");
   return null;
 }
 

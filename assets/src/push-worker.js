@@ -18,6 +18,36 @@ self.addEventListener("notificationclose", (event) => {
   event.waitUntil(tell(event.notification.data.told, "dismissed"));
 });
 
+self.addEventListener("pushsubscriptionchange", (event) => {
+  event.waitUntil(renew(event));
+});
+
+/**
+ * The browser ended its subscription, or has another. Whose it was only the old one tells, which the page kept
+ * for browsers that do not say it. What the server was not told stays kept: the page tells it at its next visit.
+ */
+async function renew({ oldSubscription, newSubscription }) {
+  const cache = await caches.open("push");
+  const kept = await (await cache.match("/push/kept"))?.json();
+  const old = oldSubscription?.toJSON() ?? kept?.subscription;
+  const applicationServerKey = oldSubscription?.options?.applicationServerKey ?? kept?.key;
+  if (!old || !applicationServerKey) return;
+  try {
+    const taken =
+      newSubscription ?? (await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey }));
+    const answer = await fetch("/push/again", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ old, new: taken.toJSON() }),
+      credentials: "omit",
+    });
+    const now = { subscription: taken.toJSON(), key: kept?.key };
+    if (answer.ok && kept) await cache.put("/push/kept", new Response(JSON.stringify(now)));
+  } catch {
+    // Offline, or the guest takes no pushes any more: the service ends what is left.
+  }
+}
+
 /** What the server sent; a push that cannot be read still has to be shown, or browsers end the subscription. */
 function read(data) {
   try {

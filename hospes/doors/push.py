@@ -1,12 +1,12 @@
 """`/push`: where browsers and apps register for pushes, and tell what became of one.
 
-Who registers shows the guest's wallet link. Links and reports of a push carry our signature, so they
-lead only where the push says, and tell only of that push.
+Who registers shows the guest's wallet link; a browser with another subscription, the one that it had. Links
+and reports of a push carry our signature, so they lead only where the push says, and tell only of that push.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -30,6 +30,8 @@ _MOST_BYTES = 16 * 1024
 LIMIT = 600
 _ACTOR = Actor("push", "Push")
 _STATUSES: Mapping[type[HospesError], int] = {NotFound: 404, Invalid: 422, Exhausted: 409, Busy: 503}
+
+R = TypeVar("R")
 
 log = structlog.get_logger()
 
@@ -56,6 +58,13 @@ class _Place(msgspec.Struct):
             return Target(platform=self.platform, address=self.token or "")
         keys = self.keys or _Keys("", "")
         return Target(platform="web", address=self.endpoint or "", p256dh=keys.p256dh, auth=keys.auth)
+
+
+class _Change(msgspec.Struct):
+    """A browser's subscription, and the one that took its place."""
+
+    old: _Place
+    new: _Place
 
 
 class Push:
@@ -109,6 +118,8 @@ class Push:
             return await self._note(request, rest[0])
         if step == "to" and len(rest) == 1:
             return await self._register(request, rest[0])
+        if step == "again" and not rest:
+            return await self._renew(request)
         raise NotFound
 
     async def _go(self, request: Request, token: str) -> Response:
@@ -145,7 +156,7 @@ class Push:
         if request.method not in ("POST", "DELETE"):
             return _wrong_method("POST, DELETE")
         link = wallet.links.read(self._vault, token)
-        place = await _read(request)
+        place = await _read(request, _Place)
         now = await self._instant(link.workspace_id)
         async with self._database.begin(link.workspace_id, now=now, actor=_ACTOR) as tx:
             guest = await wallet.links.follow(tx, link)
@@ -159,13 +170,30 @@ class Push:
             await guests.update(tx, guest.id, agreed, evidence="push registration", words=words)
         return JSONResponse({"subscriber_id": str(made)}, 201)
 
+    async def _renew(self, request: Request) -> Response:
+        """A service worker tells it, which knows no guest: only the subscription that was."""
+        if request.method != "POST":
+            return _wrong_method("POST")
+        change = await _read(request, _Change)
+        old, new = change.old.target(), change.new.target()
+        if {old.platform, new.platform} != {"web"}:
+            raise Invalid("Only browsers change their subscriptions by themselves.", field="platform")
+        renewed = 0
+        for workspace_id in await registrations.holders(self._database, self._vault, old):
+            now = await self._instant(workspace_id)
+            async with self._database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
+                renewed += await registrations.renew(tx, self._vault, old, new)
+        if not renewed:
+            raise NotFound
+        return Response(status_code=204)
 
-async def _read(request: Request) -> _Place:
+
+async def _read(request: Request, kind: type[R]) -> R:
     # A form of another site could be sent with a browser's knowledge of the link, JSON could not.
     if not json_content(request.headers.get("content-type")) or "content-type" not in request.headers:
         raise Refusal(415, "Send the registration as application/json.")
     try:
-        return msgspec.json.decode(await _body(request), type=_Place)
+        return msgspec.json.decode(await _body(request), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Invalid("Send a subscription as the browser writes it, or platform and token of an app.") from None
 

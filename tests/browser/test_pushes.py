@@ -248,6 +248,54 @@ async def test_the_button_registers_this_browser_and_takes_it_back(
     assert violations == []
 
 
+# As a browser does whose push service let a subscription end. What it can say of the old one differs.
+CHANGED = """
+async ([after, saysWhich]) => {
+  PushManager.prototype.subscribe = async (options) => {
+    self.asked = { visible: options.userVisibleOnly, key: options.applicationServerKey };
+    return { toJSON: () => after };
+  };
+  const kept = await (await (await caches.open("push")).match("/push/kept")).json();
+  const event = new ExtendableEvent("pushsubscriptionchange");
+  const old = { toJSON: () => kept.subscription, options: { applicationServerKey: kept.key } };
+  Object.assign(event, { oldSubscription: saysWhich ? old : null, newSubscription: null });
+  let done;
+  event.waitUntil = (promise) => { done = promise; };
+  self.dispatchEvent(event);
+  await done;
+  return self.asked;
+}
+"""
+
+
+@pytest.mark.parametrize("says_which", [True, False])
+async def test_a_subscription_that_changed_while_no_page_was_open_is_told_by_the_worker(
+    home: Home, api: Api, vault: Vault, serve: Serve, context: BrowserContext, *, says_which: bool
+) -> None:
+    site = await serve(home.application)
+    await context.grant_permissions(["notifications"], origin=site)
+    guest, page = await api.new_guest(), await context.new_page()
+    before, after, last = (
+        Subscriber(f"https://push.example/{place}-{says_which}") for place in ("one", "two", "three")
+    )
+    await page.add_init_script(f"({SUBSCRIBE})({json.dumps(before.subscription)})")
+    await page.goto(site + await wallet_page(api, vault, guest))
+    await registered_worker(context, page, site)
+    await page.get_by_role("button", name="Notify me").click()
+    await expect(page.get_by_role("button", name="Stop notifications")).to_be_enabled()
+    [made] = await registrations.list_of_guest(api.reader(), guest["id"])
+    await page.goto("about:blank")
+
+    [running] = context.service_workers
+    asked = await running.evaluate(CHANGED, [after.subscription, says_which])
+    once_more = await registrations.find_target(api.reader(), vault, made.id)
+    await running.evaluate(CHANGED, [last.subscription, says_which])
+
+    assert asked == {"visible": True, "key": home.server.push_key}
+    assert once_more == after.target
+    assert await registrations.find_target(api.reader(), vault, made.id) == last.target
+
+
 async def test_without_javascript_nothing_is_missing(
     home: Home, api: Api, vault: Vault, serve: Serve, browser: Browser
 ) -> None:

@@ -112,6 +112,77 @@ async def test_what_is_no_registration_is_refused(home: Home, api: Api, vault: V
     assert await registrations.list_of_guest(api.reader(), guest["id"]) == []
 
 
+async def renewed(home: Home, old: Any, new: Any, *, method: str = "POST") -> int:
+    return (await call(home, method, "/push/again", {"old": old, "new": new})).status
+
+
+async def test_a_browser_with_another_subscription_stays_registered_wherever_it_was(
+    home: Home, api: Api, vault: Vault
+) -> None:
+    other = await home.new_api()
+    old, new = Browser("https://push.example/before"), Browser("https://push.example/after")
+    guests_of = [(one, await one.new_guest()) for one in (api, other)]
+    made = [await registered(one, vault, guest, old.target) for one, guest in guests_of]
+
+    answers = [await renewed(home, old.subscription, new.subscription) for _ in range(2)]
+
+    assert answers == [204, 404]
+    for (one, guest), registration_id in zip(guests_of, made, strict=True):
+        [found] = await registrations.list_of_guest(one.reader(), guest["id"])
+        assert found.id == registration_id
+        assert await registrations.find_target(one.reader(), vault, found.id) == new.target
+
+
+async def test_what_the_wallet_page_registered_first_stays_alone(home: Home, api: Api, vault: Vault) -> None:
+    guest = await api.new_guest()
+    old, new = Browser("https://push.example/slow"), Browser("https://push.example/fast")
+    await registered(api, vault, guest, old.target)
+    made = await registered(api, vault, guest, new.target)
+
+    status = await renewed(home, old.subscription, new.subscription)
+
+    assert status == 204
+    assert [one.id for one in await registrations.list_of_guest(api.reader(), guest["id"])] == [made]
+
+
+@pytest.mark.parametrize("missing", ["p256dh", "auth", "both", "endpoint"])
+async def test_who_knows_an_endpoint_alone_takes_no_subscription_over(
+    home: Home, api: Api, vault: Vault, missing: str
+) -> None:
+    guest, mine, evil = await api.new_guest(), Browser("https://push.example/mine"), Browser("https://evil.example/")
+    registration_id = await registered(api, vault, guest, mine.target)
+    guess = evil.subscription["keys"] | {"auth": "A" * 22}
+    keys = {name: value for name, value in mine.subscription["keys"].items() if missing not in (name, "both")}
+    shown = {"endpoint": mine.endpoint, "keys": guess | keys}
+
+    if missing == "endpoint":
+        shown = mine.subscription | {"endpoint": "https://push.example/other"}
+    status = await renewed(home, shown, evil.subscription)
+
+    assert status == 404
+    assert await registrations.find_target(api.reader(), vault, registration_id) == mine.target
+
+
+async def test_what_is_no_change_of_a_subscription_is_refused(home: Home, api: Api, vault: Vault) -> None:
+    guest, old = await api.new_guest(), Browser("https://push.example/kept")
+    await registered(api, vault, guest, old.target)
+    app = {"platform": "ios", "token": "ab" * 32}
+
+    statuses = [
+        await renewed(home, old.subscription, WELL | {"endpoint": "javascript:alert(1)"}),
+        await renewed(home, old.subscription, app),
+        await renewed(home, app, app),
+        await renewed(home, old.subscription, {}),
+        await renewed(home, old.subscription, None),
+        await renewed(home, old.subscription, WELL, method="PUT"),
+        (await call(home, "POST", "/push/again", b"old=x", kind="application/x-www-form-urlencoded")).status,
+    ]
+
+    assert statuses == [422, 422, 422, 422, 422, 405, 415]
+    [found] = await registrations.list_of_guest(api.reader(), guest["id"])
+    assert await registrations.find_target(api.reader(), vault, found.id) == old.target
+
+
 async def test_a_link_that_is_forged_or_over_registers_nothing(home: Home, api: Api, vault: Vault) -> None:
     guest = await api.new_guest()
     token = await link(api, vault, guest)

@@ -13,11 +13,11 @@ from typing import ClassVar, Literal
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from hospes.base.db import Reader, Tx, Violation, sql
+from hospes.base.db import Database, Reader, Tx, Violation, sql
 from hospes.base.errors import Busy, Exhausted, Invalid, NotFound
 from hospes.base.resealing import sealed
-from hospes.base.secrets import Vault
-from hospes.capabilities import events, guests
+from hospes.base.secrets import Vault, same
+from hospes.capabilities import events, guests, workspaces
 from hospes.capabilities.events import Event
 
 Platform = Literal["web", "android", "ios"]
@@ -121,6 +121,60 @@ async def register(tx: Tx, vault: Vault, guest_id: int, target: Target) -> int:
         raise Busy("Somebody registers the same place just now. Try again.") from None
     await events.record(tx, PushRegistered(guest_id=family[0], registration_id=made, platform=target.platform))
     return made
+
+
+HOLDERS = sql(
+    """
+    SELECT r.workspace_id
+      FROM unnest($1::bigint[], $2::bytea[]) AS asked (workspace_id, mark)
+      JOIN push_registrations r ON r.workspace_id = asked.workspace_id
+                               AND r.platform = 'web' AND r.mark = asked.mark AND r.ended_at IS NULL
+     ORDER BY r.workspace_id
+    """,
+    across="a browser does not know which workspaces its subscription is for",
+)
+MOVE = sql("""
+    UPDATE push_registrations
+       SET mark = $3, target = $4, keys = $5, last_seen_at = $6
+     WHERE workspace_id = $1 AND id = $2
+""")
+
+
+async def holders(database: Database, vault: Vault, target: Target) -> list[int]:
+    """The workspaces in which a browser is registered."""
+    asked = [workspace.id for workspace in await workspaces.list_all(database)]
+    marks = [_mark_in(workspace_id, vault, target) for workspace_id in asked]
+    return [row[0] for row in await database.fetch(HOLDERS, asked, marks)]
+
+
+async def renew(tx: Tx, vault: Vault, old: Target, new: Target) -> bool:
+    """A browser has another subscription in place of one that it had; returns whether it was registered.
+
+    Both keys of the old one prove that it had it: they are told to nobody else. Raises Invalid for what is
+    no endpoint or key.
+    """
+    new = checked(new)
+    known = await tx.find(Registration, LIVE, old.platform, _mark(tx, vault, old))
+    held = await find_target(tx, vault, known.id) if known is not None else None
+    if known is None or held is None or not _is_same(held, old):
+        return False
+    mark = _mark(tx, vault, new)
+    other = await tx.find(Registration, LIVE, new.platform, mark)
+    if other is not None and other.id != known.id:
+        # The wallet page was faster.
+        return await end(tx, known.id, reason="The browser has another subscription.")
+    try:
+        await tx.run(MOVE, known.id, mark, *_sealed(tx, vault, new, mark), tx.now)
+    except Violation:
+        raise Busy("Somebody registers the same place just now. Try again.") from None
+    return True
+
+
+def _is_same(held: Target, shown: Target) -> bool:
+    return all(
+        same((getattr(held, key) or "").encode(), (getattr(shown, key) or "").rstrip("=").encode())
+        for key in ("p256dh", "auth")
+    )
 
 
 END = sql(f"""
@@ -238,7 +292,11 @@ def unpacked(text: str) -> bytes:
 
 
 def _mark(reader: Reader, vault: Vault, target: Target) -> bytes:
-    return vault.derive(f"{reader.workspace_id}.{target.platform}.{target.address}", "push registration")
+    return _mark_in(reader.workspace_id, vault, target)
+
+
+def _mark_in(workspace_id: int, vault: Vault, target: Target) -> bytes:
+    return vault.derive(f"{workspace_id}.{target.platform}.{target.address}", "push registration")
 
 
 def _sealed(tx: Tx, vault: Vault, target: Target, mark: bytes) -> tuple[bytes, bytes | None]:
