@@ -117,6 +117,21 @@ async def test_a_batch_takes_what_it_can(brand: Brand) -> None:
     assert (await brand.track(*bad)).status == 400
 
 
+async def test_an_attribute_of_events_keeps_its_first_type_from_request_to_request(brand: Brand) -> None:
+    def entry(size: object) -> dict[str, Any]:
+        return {"userID": "u-1", "event_name": "Order Placed", "attributes": {"size": size}}
+
+    answers = [await brand.track(entry(size)) for size in ("large", 3, "small", None, 4)]
+
+    assert [[one["message"] for one in data(answer)["dropped"]] for answer in answers] == [
+        [],
+        ["size was a text first; its type stays"],
+        [],
+        [],
+        ["size was a text first; its type stays"],
+    ]
+
+
 async def test_a_thousand_events_are_a_request_and_one_more_is_none(brand: Brand) -> None:
     entries = [{"userID": f"u-{number % 7}", "event_name": "Step"} for number in range(1001)]
 

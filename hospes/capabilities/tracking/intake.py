@@ -15,6 +15,8 @@ from hospes.capabilities.tracking.entries import Event
 from hospes.capabilities.tracking.tracked import Told
 
 _MOST = 5000
+# Types of attributes that a process keeps in mind: of so many workspaces, so many of each.
+_WORKSPACES, _NAMES = 1000, 1000
 
 _Request = tuple[Sequence[Event], "asyncio.Future[list[Told]]"]
 _Line = tuple[int, Actor, bool]
@@ -28,6 +30,7 @@ class Intake:
         self._instant = instant
         self._waiting: dict[_Line, list[_Request]] = {}
         self._flushes: dict[_Line, asyncio.Task[None]] = {}
+        self._settled: dict[int, dict[str, str]] = {}
 
     async def record(self, workspace_id: int, actor: Actor, told: Sequence[Event], *, is_merging: bool) -> list[Told]:
         """As `tracked.record`, together with what others send at this moment. Raises Busy; nothing is written then."""
@@ -81,5 +84,15 @@ class Intake:
     async def _written(self, line: _Line, told: list[Event]) -> list[Told]:
         workspace_id, actor, is_merging = line
         now = await self._instant(workspace_id)
+        settled = self._settled.get(workspace_id, {}).copy()
         async with self._database.begin(workspace_id, now=now, actor=actor) as tx:
-            return await tracked.record(tx, told, is_merging=is_merging)
+            outcomes = await tracked.record(tx, told, is_merging=is_merging, settled=settled)
+        self._keep(workspace_id, settled)
+        return outcomes
+
+    def _keep(self, workspace_id: int, settled: dict[str, str]) -> None:
+        """A type never changes once it is committed, so nobody has to ask for it again."""
+        if len(settled) <= _NAMES:
+            self._settled[workspace_id] = settled
+        if len(self._settled) > _WORKSPACES:
+            self._settled.clear()

@@ -45,12 +45,22 @@ class _Known(msgspec.Struct, frozen=True):
     is_final: bool
 
 
-async def record(tx: Tx, told: Sequence[Event], *, is_merging: bool, is_after_user: bool = False) -> list[Told]:
+async def record(
+    tx: Tx,
+    told: Sequence[Event],
+    *,
+    is_merging: bool,
+    is_after_user: bool = False,
+    settled: dict[str, str] | None = None,
+) -> list[Told]:
     """Write events in their order, with users that nobody knew made first; one outcome for each.
 
     `is_after_user`: the event of a user who was made here is not older than the user. Audience API 3.4.
+    `settled` are types of attributes, as they were committed; those that are settled here are added.
     """
-    known = await types.settle(tx, "event", (one.attributes for one in told))
+    known = await types.settle(tx, "event", (one.attributes for one in told), settled or {})
+    if settled is not None:
+        settled.update(known)
     news = await _news(tx, told)
     guests = await _known(tx, told)
     outcomes: list[Told] = []

@@ -1,6 +1,7 @@
 """An attribute keeps the type that it was first saved with. Audience API 2.1."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -44,18 +45,27 @@ class _Type(msgspec.Struct, frozen=True):
     type: str
 
 
-async def settle(tx: Tx, subject: str, told: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """The type of every attribute that is told; what nobody told before gets the type it has here first."""
+async def settle(
+    tx: Tx, subject: str, told: Iterable[dict[str, Any]], known: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """The type of every attribute that is told; what nobody told before gets the type it has here first.
+
+    What is `known` is not asked for.
+    """
+    types: dict[str, str] = {}
     first: dict[str, str] = {}
     for attributes in told:
         for name, value in attributes.items():
-            if value is not None and name not in first:
+            if value is None or name in types or name in first:
+                continue
+            if name in known:
+                types[name] = known[name]
+            else:
                 first[name] = kind(value)
-    if not first:
-        return {}
-    return {
-        one.name: one.type for one in await tx.all(_Type, SETTLE, subject, list(first), list(first.values()), tx.now)
-    }
+    if first:
+        found = await tx.all(_Type, SETTLE, subject, list(first), list(first.values()), tx.now)
+        types.update((one.name, one.type) for one in found)
+    return types
 
 
 def sift(attributes: dict[str, Any], types: dict[str, str]) -> tuple[dict[str, Any], list[Dropped]]:
