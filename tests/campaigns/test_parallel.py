@@ -15,8 +15,8 @@ from tests.campaigns.test_rules import set_rules
 from tests.living import Api, Home
 from tests.messaging.mailing import Post, sending_campaigns
 
-# What one worker has in hand at most: two lots of 25.
-IN_HAND = 50
+# What one worker hands over at the same moment.
+LINES = 8
 
 
 async def test_two_workers_send_each_guest_one_message_though_it_is_paused_in_between(
@@ -53,11 +53,40 @@ async def test_two_workers_send_each_guest_one_message_though_it_is_paused_in_be
         await asyncio.gather(one.run(api.workspace_id), two.run(api.workspace_id))
 
     arrived = Counter(envelope.rcpt_tos[0] for envelope in post.envelopes)
-    assert halfway - paused_at <= 2 * IN_HAND
+    assert halfway - paused_at <= 2 * LINES
     assert halfway == still < len(ids)
     assert arrived == Counter(f"guest{number}@example.com" for number in range(250))
     assert await rows(api, campaign_id) == dict.fromkeys(ids, "sent")
     assert await state(api, campaign_id) == "completed"
+
+
+async def test_what_is_cancelled_stops_in_the_hand_too(home: Home, api: Api, vault: Vault, post: Post) -> None:
+    ids = [await new_guest(api, f"Guest{number}") for number in range(60)]
+    campaign_id = await broadcast(api, *ids)
+    await launched(api, campaign_id)
+    tenth, cancelled_at = asyncio.Event(), 0
+
+    def note(_: Envelope) -> str:
+        if len(post.envelopes) == 10:
+            tenth.set()
+        return "250 OK"
+
+    async def cancel() -> None:
+        nonlocal cancelled_at
+        await tenth.wait()
+        async with api.begin() as tx:
+            await campaigns.cancel(tx, campaign_id)
+        cancelled_at = len(post.envelopes)
+
+    post.to_message = note
+    async with sending_campaigns(home, vault, post.port, name="one") as one:
+        await asyncio.gather(one.run(api.workspace_id), cancel())
+    await api.deliver()
+
+    assert len(post.envelopes) - cancelled_at <= LINES
+    became = Counter((await rows(api, campaign_id)).values())
+    assert became == {"sent": len(post.envelopes), "cancelled": 60 - len(post.envelopes)}
+    assert not (await campaigns.get(api.reader(), campaign_id)).is_open
 
 
 async def test_two_workers_with_two_campaigns_keep_the_cap_exactly(

@@ -105,6 +105,10 @@ class Author:
             # No text leaves before it is stored where its links lead.
             return await self._with_short_links(tx, campaign, written)
 
+    async def goes_on(self, workspace_id: int, campaign_id: int) -> bool:
+        """As `messaging.Author.goes_on`."""
+        return await self._database.fetchrow(GOES_ON, workspace_id, campaign_id) is not None
+
     async def ended(self, tx: Tx, campaign_ids: set[int]) -> None:
         """As `messaging.Author.ended`."""
         for campaign_id in sorted(campaign_ids):
@@ -191,6 +195,7 @@ def _origin(said: Content, domains: list[str]) -> dict[str, str | None]:
 
 
 BUSINESS = sql("SELECT name FROM workspaces WHERE id = $1", across="reads the workspace's own row")
+GOES_ON = sql("SELECT FROM campaigns WHERE workspace_id = $1 AND id = $2 AND state = 'running'")
 RUNNING = sql("SELECT id FROM campaigns WHERE workspace_id = $1 AND is_open AND state = 'running'")
 NEXT_DUE = sql("""
     SELECT min((SELECT min(m.due_at) FROM messages m WHERE m.workspace_id = $1 AND m.campaign_id = c.id

@@ -36,7 +36,8 @@ class Receipt(msgspec.Struct, frozen=True):
 
     `bounced`: the address does not exist. `refused`: the message will never be taken. `later`: not
     now. `down`: nobody answers, for no message. `unknown`: the line was cut after the message was
-    handed over, so it may have been taken. `withdrawn`: it was not handed over, for the guest agrees no more.
+    handed over, so it may have been taken. `withdrawn`: it was not handed over, for its campaign was stopped
+    or the guest agrees no more.
     """
 
     outcome: Outcome

@@ -55,6 +55,10 @@ class Author(Protocol):
         """Take what is due and may be sent, at most so many, in the name `by`; None when nothing is due."""
         ...
 
+    async def goes_on(self, workspace_id: int, campaign_id: int) -> bool:
+        """Whether the campaign is being sent at this moment: neither paused nor cancelled."""
+        ...
+
     async def ended(self, tx: Tx, campaign_ids: set[int]) -> None:
         """Hear that messages of these campaigns came to their end."""
         ...
@@ -159,22 +163,30 @@ class Mailroom:
             return Receipt("refused", "The guest takes no marketing any more.")
         try:
             letter = self._letter(workspace_id, message, now)
-            if message.purpose == MARKETING and message.guest_id is not None:
-                return await self._offer(workspace_id, message.guest_id, message.channel, letter)
-            return await self._carriers[message.channel].send(letter)
+            async with self._lines[message.channel]:
+                return await self._hand_over(workspace_id, message, letter)
         except Exception as error:  # noqa: BLE001 (one message must not take the others along)
             log.error("messages.attempt_failed", error=type(error).__name__, message=message.id)
             return Receipt("refused", f"It could not be written: {type(error).__name__}.")
 
-    async def _offer(self, workspace_id: int, guest_id: int, channel: str, letter: Letter) -> Receipt:
-        """Hand it over while the guest agrees: the answer read with the lot may be seconds old."""
+    async def _hand_over(self, workspace_id: int, message: Claimed, letter: Letter) -> Receipt:
+        """Send it, unless its campaign was stopped or its guest left since the lot was taken, seconds ago."""
+        if not await self._goes_on(workspace_id, message):
+            return Receipt("withdrawn")
+        if message.purpose != MARKETING or message.guest_id is None:
+            return await self._carriers[message.channel].send(letter)
         try:
-            async with self._lines[channel], self._reach.held(workspace_id, guest_id, channel) as answer:
+            async with self._reach.held(workspace_id, message.guest_id, message.channel) as answer:
                 if answer == "yes":
-                    return await self._carriers[channel].send(letter)
+                    return await self._carriers[message.channel].send(letter)
         except Busy as error:
             return Receipt("later", error.message)
         return Receipt("withdrawn") if answer == "no" else Receipt("later", "The guest is changing.")
+
+    async def _goes_on(self, workspace_id: int, message: Claimed) -> bool:
+        if message.campaign_id is None or self._author is None:
+            return True
+        return await self._author.goes_on(workspace_id, message.campaign_id)
 
     def _letter(self, workspace_id: int, message: Claimed, now: datetime) -> Letter:
         unsubscribe = message.unsubscribe_url
