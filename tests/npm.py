@@ -26,10 +26,16 @@ UNREACHABLE = (
 )
 
 
-def node_with_packages(folder: Path) -> Path:
-    """Node, once the folder's packages are installed. Skips the test when npm's registry cannot be reached."""
+def node_with_packages(folder: Path, *, oldest: int | None = None) -> Path:
+    """Node, once the folder's packages are installed. Skips the test when npm's registry cannot be reached.
+
+    `oldest` is the least that these packages need, when that is more than the house does.
+    """
     build = runpy.run_path(str(BUILD))
-    node, npm = build["find_node"]() or build["fetched_node"]()
+    found_here = build["find_node"]()
+    if found_here and oldest and _major(found_here[0]) < oldest:
+        found_here = None
+    node, npm = found_here or build["fetched_node"]()
     wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
     stamp = folder / "node_modules" / ".stamp"
     with only_one(folder):
@@ -38,6 +44,11 @@ def node_with_packages(folder: Path) -> Path:
             stamp.write_text(wanted, "utf-8")
     found: Path = node
     return found
+
+
+def _major(node: Path) -> int:
+    asked = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
+    return int(asked.stdout.strip().removeprefix("v").partition(".")[0])
 
 
 def install(folder: Path, node: Path, npm: list[str]) -> None:

@@ -271,14 +271,18 @@ async def test_mcp_remote(home: Home, site: str, visitor: Visitor, tmp_path: Pat
         )
         assert process.stderr
         sent = []
-        async with asyncio.timeout(60):
-            async for said in process.stderr:
-                line = said.decode().strip()
-                if line.startswith(f"{site}/public/oauth/authorize"):
-                    sent.append(line)
-                    async with httpx.AsyncClient() as client:
-                        assert (await client.get(await visitor.decide(line))).status_code == 200
-            await process.wait()
+        try:
+            async with asyncio.timeout(60):
+                async for said in process.stderr:
+                    line = said.decode().strip()
+                    if line.startswith(f"{site}/public/oauth/authorize"):
+                        sent.append(line)
+                        async with httpx.AsyncClient() as client:
+                            assert (await client.get(await visitor.decide(line))).status_code == 200
+                await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
         return sent
 
     def kept() -> Path:
