@@ -44,6 +44,28 @@ async def told(api: Api, guest_id: int, type_: str) -> list[dict[str, object]]:
     return [entry.payload for entry in found]
 
 
+async def test_a_mail_without_a_way_out_gets_one_at_its_end(home: Home, api: Api) -> None:
+    anna = await new_guest(api, "Anna")
+    await broadcast(api, anna)
+    await api.deliver()
+    mail = mail_to(home, api, "anna@example.com")
+
+    [url] = re.findall(r'<a href="([^"]+)"[^>]*>Unsubscribe</a>', html_of(mail))
+
+    assert f"<{url}>" == mail["List-Unsubscribe"]
+    text = mail.get_body(("plain",))
+    assert text is not None and text.get_content().strip().endswith(f"Unsubscribe: {url}")
+
+
+async def test_what_has_a_way_out_or_was_asked_for_gets_none(home: Home, api: Api) -> None:
+    _, _, html = await sent_offer(home, api)
+    assert html.count("unsubscribe") == html.count("Unsubscribe") == 0
+    ben = await new_guest(api, "Ben")
+    await broadcast(api, ben, is_transactional=True)
+    await api.deliver()
+    assert "Unsubscribe" not in html_of(mail_to(home, api, "ben@example.com"))
+
+
 async def test_only_web_links_lead_through_us_and_the_pixel_stands_before_the_end(home: Home, api: Api) -> None:
     _, _, html = await sent_offer(home, api)
 

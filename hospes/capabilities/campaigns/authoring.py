@@ -157,10 +157,12 @@ class Author:
             said = writing.script.filled(known, business, unsubscribe or "")
         except Invalid as error:
             return msgspec.structs.replace(claimed, refusal=error.message)
-        html = said.html
+        html, text = said.html, said.text or ""
         if campaign.channel == "push":
             html = _details(said)
         elif html is not None:
+            if unsubscribe is not None:
+                html, text = links.way_out(html, text, unsubscribe)
             marker = links.Marker(self._vault, self._public_url, reader.workspace_id, message.id)
             html = marker.marked(html, opens=campaign.tracks_opens, clicks=campaign.tracks_clicks)
         return msgspec.structs.replace(
@@ -168,7 +170,7 @@ class Author:
             business=said.from_name or business,
             subject=said.subject or said.title,
             html=html,
-            text=said.text or "",
+            text=text,
             **_origin(said, writing.domains),
         )
 

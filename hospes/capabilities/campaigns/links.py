@@ -4,7 +4,7 @@ The target stands inside what we sign, so nobody can make our address lead elsew
 """
 
 import re
-from html import unescape
+from html import escape, unescape
 
 from hospes.base.secrets import Unreadable, Vault
 
@@ -48,8 +48,21 @@ class Marker:
 
     def _with_pixel(self, html: str) -> str:
         pixel = f'<img src="{self.open_url()}" width="1" height="1" alt="" style="display:block;border:0">'
-        end = _BODY_END.search(html)
-        return f"{html[: end.start()]}{pixel}{html[end.start() :]}" if end else html + pixel
+        return _ended(html, pixel)
+
+
+def way_out(html: str, text: str, url: str) -> tuple[str, str]:
+    """A mail's HTML and text with the link to unsubscribe at their end, where they lack it."""
+    link = f'<p style="font:12px sans-serif"><a href="{escape(url)}" style="color:#666">Unsubscribe</a></p>'
+    return (
+        html if escape(url) in html or url in html else _ended(html, link),
+        text if url in text else f"{text.rstrip()}\n\nUnsubscribe: {url}",
+    )
+
+
+def _ended(html: str, piece: str) -> str:
+    end = _BODY_END.search(html)
+    return f"{html[: end.start()]}{piece}{html[end.start() :]}" if end else html + piece
 
 
 def opened(vault: Vault, token: str) -> tuple[int, int]:
