@@ -122,7 +122,10 @@ class Door:
         services: Services,
         extras: Mapping[str, Any],
     ) -> None:
-        """`base` is the path it stands under. Handlers may ask for `caller`, and for `extras`, by name."""
+        """`base` is the path it stands under.
+
+        Handlers may ask for `caller`, for `extras`, and for an `idempotency_key` of their own use, by name.
+        """
         self.name = name
         self._base = base
         self.table = Table(routes)
@@ -202,23 +205,18 @@ class Door:
             raw = await request.body() or match.route.empty_body
             arguments["body"] = self._bodies[route.body](raw)
         for name in match.route.wants:
-            if name not in arguments:
+            if name == "idempotency_key":
+                arguments[name] = _key(request, arguments.get("body"))
+            elif name not in arguments:
                 arguments[name] = caller if name == "caller" else self._extras[name]
         return arguments, raw
 
     def _once(
         self, request: Request, compiled: Compiled, caller: Caller, arguments: dict[str, Any], raw: bytes
     ) -> _Once | None:
-        if not compiled.writes:
+        key = _key(request, arguments.get("body")) if compiled.writes else None
+        if key is None:
             return None
-        in_header, in_body = request.header(b"idempotency-key"), getattr(arguments.get("body"), "idempotency_key", None)
-        if in_header is None and not isinstance(in_body, str):
-            return None
-        key = _bare(in_header) if in_header is not None else in_body
-        if in_header is not None and isinstance(in_body, str) and in_body != key:
-            raise Malformed((_key_fault("The key in the header and the key in the body differ"),))
-        if not isinstance(key, str) or not 1 <= len(key) <= _KEY_LENGTH or not key.isprintable():
-            raise Malformed((_key_fault("An idempotency key has 1 to 128 printable characters"),))
         body = msgspec.json.decode(raw) if raw else None
         if isinstance(body, dict):
             body.pop("idempotency_key", None)
@@ -305,6 +303,19 @@ class Entrance:
                     await door(scope, receive, send)
                     return
         await self._pages(scope, receive, send)
+
+
+def _key(request: Request, body: Any) -> str | None:
+    """The idempotency key of a request, in its header or its body. Raises Malformed."""
+    in_header, in_body = request.header(b"idempotency-key"), getattr(body, "idempotency_key", None)
+    if in_header is None and not isinstance(in_body, str):
+        return None
+    key = _bare(in_header) if in_header is not None else in_body
+    if in_header is not None and isinstance(in_body, str) and in_body != key:
+        raise Malformed((_key_fault("The key in the header and the key in the body differ"),))
+    if not isinstance(key, str) or not 1 <= len(key) <= _KEY_LENGTH or not key.isprintable():
+        raise Malformed((_key_fault("An idempotency key has 1 to 128 printable characters"),))
+    return key
 
 
 def _bare(key: str) -> str:

@@ -147,7 +147,7 @@ def _parameters(route: Route, dialect: Dialect) -> list[dict[str, Any]]:
         _, components = msgspec.json.schema_components([route.query])
         for name, schema in components[route.query.__name__]["properties"].items():
             parameters.append({"name": name, "in": "query", "required": False, "schema": _without_null(schema)})
-    if route.writes and route.method != "GET":
+    if route.reads_key and route.method != "GET":
         parameters.append(_KEY)
     return parameters
 

@@ -42,6 +42,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         return Tx in get_type_hints(self.handler).values()
 
     @property
+    def reads_key(self) -> bool:
+        """Whether an idempotency key says something: of a write, or to a handler that asks for it."""
+        return self.writes or "idempotency_key" in get_type_hints(self.handler)
+
+    @property
     def summary(self) -> str:
         return (inspect.getdoc(self.handler) or "").partition("\n")[0].rstrip(".")
 

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from hospes.base.db import Reader, Tx
 from hospes.base.errors import Conflict, Invalid
+from hospes.base.secrets import digest
 from hospes.capabilities import record, tracking
 from hospes.capabilities.access.brand_keys import Brand
 from hospes.capabilities.tracking.entries import Event
@@ -34,11 +37,14 @@ async def create_users(tx: Tx, body: shapes.UsersIn, caller: Brand) -> Envelope[
     return _batch(len(entries), rejected, dropped)
 
 
-async def create_events(reader: Reader, body: shapes.EventsIn, caller: Brand, intake: tracking.Intake) -> Any:
+async def create_events(
+    reader: Reader, body: shapes.EventsIn, caller: Brand, intake: tracking.Intake, idempotency_key: str | None
+) -> Any:
     """Record events
 
     Unknown users are made with their first event. An entry may carry an `event_id`: the same one is
-    counted once, however often it is sent.
+    counted once, however often it is sent. So is an entry without one that comes again, as it was and at
+    the same place, under the same idempotency key.
     """
     entries = _few_enough(body.nv, shapes.MOST_EVENTS, "events")
     settings = caller.settings
@@ -50,6 +56,8 @@ async def create_events(reader: Reader, body: shapes.EventsIn, caller: Brand, in
             event = tracking.entries.read_event(
                 entry, is_merging=settings.merges_profiles, zone=settings.time_zone, now=reader.now
             )
+            if idempotency_key is not None and event.id is None:
+                event = msgspec.structs.replace(event, id=_id_under(idempotency_key, index, entry, caller))
             read.append(event)
             places.append(index)
         except Invalid as error:
@@ -63,6 +71,15 @@ async def create_events(reader: Reader, body: shapes.EventsIn, caller: Brand, in
         if one.refusal is not None:
             rejected.append(Rejected(index, _user_id(entries[index]), one.refusal))
     return _batch(len(entries), sorted(rejected, key=lambda one: one.index), dropped)
+
+
+def _id_under(key: str, index: int, entry: Any, caller: Brand) -> str:
+    """An event's id that a repeated request gives it again.
+
+    Requests share a transaction, so no answer is kept with their effect. What differs is another event: an
+    entry that was mended is not lost for the key's having been used.
+    """
+    return digest(f"{caller.credential}\0{key}\0{index}\0" + msgspec.json.encode(entry, order="sorted").decode()).hex()
 
 
 async def create_user_event(tx: Tx, body: shapes.Entry, caller: Brand) -> Envelope[shapes.RecordedOut]:
