@@ -9,8 +9,10 @@ import os
 from hospes.base.clock import Clock
 from hospes.base.settings import Settings
 
-# A few segments: what is being written at that moment, and what workers note of what they send.
+# A few segments: what is being written at that moment, and what workers note of what they have sent. They
+# begin nothing below it, and end what they have in hand; below the last, they write nothing either.
 RESERVE = 64 << 20
+LAST_RESERVE = 32 << 20
 _LOOK_SECONDS = 0.25
 
 
@@ -28,7 +30,8 @@ def free_bytes(settings: Settings) -> int | None:
 class Room:
     """Whether there is room for what a caller wants to write; looks four times a second at most."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, *, reserve: int = RESERVE) -> None:
+        self._reserve = reserve
         self._settings = settings
         self._clock = clock
         self._look_at = float("-inf")
@@ -39,5 +42,5 @@ class Room:
         if now >= self._look_at:
             self._look_at = now + _LOOK_SECONDS
             free = free_bytes(self._settings)
-            self._is_left = free is None or free >= RESERVE
+            self._is_left = free is None or free >= self._reserve
         return self._is_left

@@ -60,7 +60,16 @@ class Chore(msgspec.Struct, frozen=True):
 
 
 class Worker:
-    def __init__(self, jobs: Mapping[str, Job], chores: Sequence[Chore], clock: Clock) -> None:
+    def __init__(
+        self,
+        jobs: Mapping[str, Job],
+        chores: Sequence[Chore],
+        clock: Clock,
+        *,
+        has_room: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Nothing is begun while the disk has no room for it; what was begun is ended."""
+        self._has_room = has_room
         self._jobs = jobs
         self._chores = chores
         self._clock = clock
@@ -101,6 +110,8 @@ class Worker:
             await self._stirred.wait()
             self._stirred.clear()
             woken, self._woken = self._woken, {}
+            if not self._has_room():
+                continue  # the sweep wakes all of them again
             for workspace_id, name in woken:
                 if (workspace_id, name) in self._running:
                     self._woken[workspace_id, name] = None  # once more, when it has ended
@@ -141,6 +152,8 @@ class Worker:
 
     async def _repeat(self, chore: Chore) -> None:
         while True:
+            while not self._has_room():
+                await self._clock.sleep(SWEEP_SECONDS)
             try:
                 await chore.do()
             except Exception as error:  # noqa: BLE001 (a chore is done again)

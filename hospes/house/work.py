@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from hospes.base import ids
+from hospes.base import disk, ids
 from hospes.base.jobs import Job, Worker
 from hospes.base.signals import Signals
 from hospes.capabilities import automations, calendars, campaigns, messaging, segments, wallet, webhooks
@@ -97,6 +97,7 @@ JOBS: Mapping[str, Callable[[Ground, Means], Job]] = {
 async def working(ground: Ground) -> AsyncIterator[Worker]:
     """The worker, ready to run."""
     await ground.open(is_patient=False)
+    ground.database.has_room = disk.Room(ground.settings, ground.clock, reserve=disk.LAST_RESERVE).is_left
     certificate = pass_certificate.opened(ground.settings)
     async with (
         Outbound(ground.destinations, ground.clock) as outbound,
@@ -105,7 +106,8 @@ async def working(ground: Ground) -> AsyncIterator[Worker]:
     ):
         means = Means(outbound, pusher, carriers, ground.settings.worker_name or ids.token("worker-", 16))
         jobs = {job: make(ground, means) for job, make in JOBS.items() if not ground.settings.is_outbox_held}
-        worker = ground.worker = Worker(jobs, chores(ground, jobs), ground.clock)
+        has_room = disk.Room(ground.settings, ground.clock).is_left
+        worker = ground.worker = Worker(jobs, chores(ground, jobs), ground.clock, has_room=has_room)
         for job in jobs.values():
             await job.take_over()
         signals = Signals(ground.dsn, ground.clock, on_wake=worker.wake)

@@ -4,12 +4,14 @@ import asyncio
 import json
 import urllib.error
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import asyncpg
 
 from hospes.base.clock import ManualClock
 from hospes.base.disk import RESERVE, Room
+from hospes.base.jobs import SWEEP_SECONDS, Chore, Worker
 from hospes.base.postgres import EmbeddedPostgres
 from hospes.base.settings import Settings
 from tests.conftest import NOON
@@ -84,6 +86,57 @@ def wide_key(live: Live, folder: str) -> str:
     """A key that may call often."""
     done = hospes("keys", "create", "1", "--scope", "*", "--rate-limit", "10000", "--json", "--data-dir", folder)
     return str(json.loads(done.stdout)["api_key"])
+
+
+class Counted:
+    """A job that counts how often it was run."""
+
+    runs = 0
+
+    async def run(self, _workspace_id: int) -> None:
+        self.runs += 1
+
+    async def waiting(self) -> list[int]:
+        return [1]
+
+    async def settle(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+async def test_a_worker_begins_nothing_while_the_disk_is_full_and_catches_up() -> None:
+    """D42: what the API leaves free is not the worker's to fill."""
+    clock, ending, job, chore = ManualClock(NOON), asyncio.Event(), Counted(), Counted()
+    with mounted("80m") as disk:
+        room = Room(Settings(data_dir=disk), clock)
+        filler = fill(disk, leave=RESERVE - 1)
+        chores = [Chore("count", 3600, partial(chore.run, 1))]
+        worker = Worker({"count": job}, chores, clock, has_room=room.is_left)  # type: ignore[dict-item]
+        working = asyncio.create_task(worker.run(ending))
+        for _ in range(3):
+            await turned()
+            clock.advance(seconds=SWEEP_SECONDS)
+        while_full = (job.runs, chore.runs)
+
+        filler.unlink()
+        for _ in range(2):
+            await turned()
+            clock.advance(seconds=SWEEP_SECONDS)
+        await turned()
+        ending.set()
+        await working
+
+    assert while_full == (0, 0)
+    assert job.runs > 0
+    assert chore.runs == 1
+
+
+async def turned() -> None:
+    """Everybody who could go on has gone on."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 def test_room_is_looked_for_again_when_time_has_passed_and_not_for_a_database_elsewhere() -> None:
