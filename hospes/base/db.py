@@ -227,14 +227,18 @@ class _Anyone:
             connection = await self._connections.take()
             try:
                 found = await getattr(connection, method)(text, *values)
-                is_well = True
-            except asyncpg.PostgresError:
-                is_well = True  # it was told no, and is as good as before
+                is_well, is_kept = True, not self._connections.was_warned(connection)
+            except asyncpg.PostgresError as error:
+                is_well = not _is_read_only(error)  # it was told no, and is as good as before
                 raise
             finally:
                 await self._connections.give(connection, is_well=is_well)
         except DRIVER_ERRORS as error:
+            if _is_read_only(error):
+                await self._connections.renew()
             raise translated(error) from None
+        if not is_kept:
+            raise Unsure
         return found
 
 
@@ -276,8 +280,8 @@ class Database:
     async def begin(self, workspace_id: int, *, now: datetime, actor: Actor) -> AsyncIterator[Tx]:
         """A transaction: committed on leaving, rolled back when anything is raised.
 
-        Raises Busy when no connection is to be had, or the disk is full. After a Busy raised by COMMIT itself the
-        outcome is unknown: only an idempotency key may decide whether to try again (case S8).
+        Raises Busy when no connection is to be had, or the disk is full. After a Busy raised by COMMIT itself, or
+        Unsure, the outcome is unknown: only an idempotency key may decide whether to try again (case S8).
         """
         if self.has_room is not None and not self.has_room():
             raise Busy("The server's disk is full, so nothing can be written. Reading goes on.")
@@ -297,10 +301,15 @@ class Database:
                 yield tx
             except BaseException as error:
                 await _translating(transaction.rollback, unless_gone=connection)
-                is_well = isinstance(error, HospesError)
+                is_well = isinstance(error, HospesError) and not isinstance(error, ReadOnly)
                 raise
             await _translating(transaction.commit)
             is_well = True
+            if self._connections.was_warned(connection):
+                raise Unsure
+        except ReadOnly:
+            await self._connections.renew()
+            raise
         finally:
             await self._connections.give(connection, is_well=is_well)
         if tx.wakes and self.on_commit:
@@ -344,7 +353,8 @@ class Database:
 # What PostgreSQL or its driver says of values that validation should have caught (case S6).
 _CLIENT_FAULTS = ("22", "54000", "54001")
 # Deadlock, serialization, lock and statement time limits, too many connections, shutdown.
-_BUSY = ("40", "55P03", "57", "53", "08", "25006")
+_WAITED = ("57014", "55P03")
+_BUSY = ("40", "55P03", "57", "53", "08")
 
 
 def translated(error: BaseException) -> HospesError:
@@ -355,9 +365,29 @@ def translated(error: BaseException) -> HospesError:
         return Violation(constraint)
     if isinstance(error, asyncpg.DataError) or state.startswith(_CLIENT_FAULTS):
         return Invalid("A value cannot be stored: it is too large, or holds characters that are not allowed.")
+    if _is_read_only(error):
+        return ReadOnly()
+    if state in _WAITED:
+        return WaitedTooLong()
     if not state or state.startswith(_BUSY):
         return Busy("The database did not answer in time. Try again in a moment.")
     return DatabaseError(state)
+
+
+class ReadOnly(Busy):
+    """The database takes no writes here any more: another server is taking over. Try again in a moment."""
+
+
+class WaitedTooLong(Busy):
+    """A statement waited for another's lock, or for itself, until its time was over. Try again in a moment."""
+
+
+class Unsure(Busy):
+    """It was written, but no second server confirmed it in time. Send it again under its idempotency key."""
+
+
+def _is_read_only(error: BaseException) -> bool:
+    return getattr(error, "sqlstate", None) == "25006"
 
 
 class DatabaseError(HospesError):

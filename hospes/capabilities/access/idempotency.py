@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from hospes.base.db import Database, Tx, sql
-from hospes.base.errors import Busy, Conflict
+from hospes.base.db import Database, Tx, WaitedTooLong, sql
+from hospes.base.errors import Conflict
 from hospes.base.resealing import sealed
 from hospes.base.secrets import Vault, same
 
@@ -63,7 +63,7 @@ async def claim(tx: Tx, vault: Vault, *, credential: str, key: str, fingerprint:
     """
     try:
         row = await tx.find(_Row, CLAIM, credential, key, fingerprint, tx.now + KEPT, tx.now)
-    except Busy:
+    except WaitedTooLong:
         raise Conflict("A request with this idempotency key is still running.") from None
     assert row is not None
     if row.is_ours:
