@@ -7,12 +7,13 @@ from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from hospes.base.secrets import Vault
 from hospes.capabilities import events
 from hospes.capabilities.guests.happenings import GuestCreated
-from hospes.capabilities.webhooks import Courier
+from hospes.capabilities.webhooks import Courier, outbox
 from hospes.providers.outbound import Answer
 from tests.living import Api, Home
 from tests.webhooks.carrying import FAILED, WELL, Noting, carry, couriers, new_webhooks, put
@@ -280,3 +281,22 @@ async def test_when_a_success_and_the_disabling_meet_the_webhook_stays_on(home: 
         for webhook in (await one.get("/webhooks", limit=200)).json()["items"]:
             states[webhook["is_active"], webhook["disabled_reason"]] += 1
     assert states == {(True, None): ROUNDS}
+
+
+_TYPES = "bigint, timestamptz, timestamptz, timestamptz, bigint[], bigint, bigint, bigint, bigint, text"
+_VALUES = "1, now(), now(), now(), '{}', 60, 1, 20, 60, 'worker'"
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+async def test_what_was_locked_is_found_again_where_it_lies_whatever_is_known_of_the_workspace(
+    dsn: str, mode: str
+) -> None:
+    """By an index, a new workspace's hundred thousand deliveries were gone through for every sixty: seconds of it."""
+    connection = await asyncpg.connect(dsn, server_settings={"plan_cache_mode": mode, "enable_seqscan": "off"})
+    await connection.execute(f"PREPARE claim ({_TYPES}) AS {outbox.CLAIM.text}")
+
+    lines = [row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE claim ({_VALUES})")]
+
+    await connection.close()
+    [found] = [line for line in lines if "Scan" in line and line.split("  (")[0].endswith(" on webhook_deliveries d")]
+    assert "Tid Scan" in found

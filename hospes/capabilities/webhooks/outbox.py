@@ -212,10 +212,11 @@ class Claimed(msgspec.Struct, frozen=True):
 
 # Fair: endpoints share what may be taken, each its oldest first; one that is dead cannot hold up the
 # others. An app's endpoint gets nothing when its grant has ended. A replay by hand also reaches an
-# endpoint that is switched off.
+# endpoint that is switched off. The rows are locked by then, so they are found again where they lie: in a
+# workspace newer than the statistics any index would look as good as the key, and go through all deliveries.
 CLAIM = sql("""
     WITH due AS (
-        SELECT d.id
+        SELECT d.workspace_id, d.place
           FROM (SELECT id, is_active AND (client_id IS NULL OR EXISTS (
                                SELECT FROM live_grants g
                                 WHERE g.workspace_id = $1 AND g.client_id = webhook_endpoints.client_id
@@ -224,7 +225,7 @@ CLAIM = sql("""
                   FROM webhook_endpoints
                  WHERE workspace_id = $1 AND NOT id = ANY ($5::bigint[])) e
          CROSS JOIN LATERAL (
-               SELECT id
+               SELECT workspace_id, ctid AS place
                  FROM webhook_deliveries
                 WHERE workspace_id = $1 AND endpoint_id = e.id AND due_at <= $2
                   AND (claimed_until IS NULL OR claimed_until <= $3)
@@ -237,7 +238,7 @@ CLAIM = sql("""
     UPDATE webhook_deliveries d
        SET claimed_until = $4, claimed_by = $10
       FROM due, webhook_endpoints e
-     WHERE d.workspace_id = $1 AND d.id = due.id
+     WHERE d.workspace_id = due.workspace_id AND d.ctid = due.place
        AND e.workspace_id = $1 AND e.id = d.endpoint_id
     RETURNING d.id, d.endpoint_id, d.event, d.sequence, d.body, d.attempts, d.planned, d.is_manual,
               d.position IS NULL AS is_test, d.created_at, d.due_at, e.property_id, e.url, e.secret, e.old_secret,
