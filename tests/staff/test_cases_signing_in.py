@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import asyncpg
 import pytest
+from argon2 import PasswordHasher
 
 from hospes.base.secrets import digest
 from hospes.base.settings import Settings
@@ -65,6 +66,31 @@ async def test_behind_tls_the_cookie_is_bound_to_the_host(home: Home, person: Pe
 
     assert entered.headers["set-cookie"].startswith("__Host-hospes=")
     assert entered.headers["set-cookie"].endswith("; Path=/; HttpOnly; SameSite=Lax; Secure")
+
+
+async def test_a_password_hashed_by_yesterdays_parameters_is_hashed_anew_at_sign_in(home: Home, person: Person) -> None:
+    """P32: once, and by nobody who does not know it; whoever was signed in stays so."""
+    connection = await asyncpg.connect(home.dsn)
+
+    async def stored() -> str:
+        row = await connection.fetchval("SELECT password_hash FROM staff WHERE email = $1", person.email)
+        return str(row)
+
+    weak = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
+    await connection.execute("UPDATE staff SET password_hash = $2 WHERE email = $1", person.email, weak)
+
+    wrong = await attempt(Browser(home.application), person.email, "not the password")
+    after_wrong = await stored()
+    entered = await attempt(person.browser, person.email, PASSWORD)
+    anew = await stored()
+    again = await attempt(Browser(home.application), person.email, PASSWORD)
+
+    assert (wrong.status, entered.status, again.status) == (422, 303, 303)
+    assert after_wrong == weak
+    assert anew.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert await stored() == anew
+    assert is_signed_in(await person.browser.get("/staff"))
+    await connection.close()
 
 
 async def test_a_session_is_new_at_every_sign_in_and_kept_as_a_hash(home: Home, person: Person) -> None:

@@ -44,6 +44,9 @@ CREDENTIALS = sql(
     "SELECT id, name, password_hash, is_active FROM staff WHERE email_identity = $1",
     across="signing in comes before a workspace is known",
 )
+REHASH = sql(
+    "UPDATE staff SET password_hash = $3 WHERE id = $1 AND password_hash = $2", across="a password belongs to a person"
+)
 BEGIN = sql(
     """
     INSERT INTO staff_sessions (hash, staff_id, address, browser, created_at, last_seen_at)
@@ -63,6 +66,9 @@ async def sign_in(
     if known is None or not is_right or not known.is_active:
         await _note(database, known, "staff.sign_in_refused", now=now, address=address)
         return None
+    if passwords.needs_rehash(known.password_hash):
+        # The only moment at which the password is known.
+        await database.execute(REHASH, known.id, known.password_hash, await passwords.hashed(password))
     secret = ids.token("", _LENGTH)
     await database.execute(BEGIN, digest(secret), known.id, address, browser[:_LONGEST_BROWSER], now)
     await _note(database, known, "staff.signed_in", now=now, address=address)
