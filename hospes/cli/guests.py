@@ -1,6 +1,5 @@
 """`hospes guests export` and `hospes guests erase`: what people may ask for by law."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -147,7 +146,7 @@ async def _erase(house: House, workspace_id: int, guest_id: int) -> None:
         try:
             return await _erase_once(house, workspace_id, guest_id)
         except Busy:
-            await asyncio.sleep(0.1 * tried)
+            await house.clock.sleep(0.1 * tried)
     return await _erase_once(house, workspace_id, guest_id)
 
 
