@@ -6,7 +6,7 @@ import pytest
 
 from hospes.capabilities import campaigns, events, guests
 from tests.campaigns.planning import broadcast, html_of, mail_to, new_guest, rows, visit
-from tests.living import Api, Home
+from tests.living import Api, Home, ask
 
 OFFER = campaigns.Content(
     subject="An offer",
@@ -163,6 +163,44 @@ async def test_one_click_takes_consent_back_and_counts_for_the_campaign(home: Ho
     second = await broadcast(api, anna)
     await api.deliver()
     assert await rows(api, second) == {anna: "unsubscribed"}
+
+
+# As mail programs send it (RFC 8058, 3.2), and as a browser does that has no script.
+ONE_CLICK = {
+    "application/x-www-form-urlencoded": b"List-Unsubscribe=One-Click",
+    "multipart/form-data; boundary=zq": (
+        b'--zq\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--zq--\r\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ONE_CLICK)
+async def test_looking_changes_nothing_however_often_and_one_click_takes_consent_back(
+    home: Home, api: Api, kind: str
+) -> None:
+    """P16: by scanners that follow every link, and by mail programs without a session or a page before."""
+    _, anna, _ = await sent_offer(home, api)
+    mail = mail_to(home, api, "anna@example.com")
+    url = mail["List-Unsubscribe"].strip("<>")
+    before = await guests.consents.history(api.reader(), anna)
+
+    looked = [
+        (await visit(home, url + end, agent=agent, method=method)).status
+        for agent in MACHINES
+        for method in ("GET", "HEAD")
+        for end in ("", "?List-Unsubscribe=One-Click", "/preferences")
+    ]
+    unchanged = await guests.consents.history(api.reader(), anna)
+    headers = [(b"host", b"testserver"), (b"content-type", kind.encode())]
+    path = url.removeprefix(home.server.settings.public_url)
+    clicked = await ask(home.application, "POST", path, headers=headers, body=ONE_CLICK[kind])
+
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert set(looked) == {200}
+    assert unchanged == before
+    assert clicked.status == 200
+    answers = (await guests.get(api.reader(), anna)).answers
+    assert (answers.email, answers.sms, answers.push, answers.whatsapp) == (False,) * 4
 
 
 async def test_the_preference_page_keeps_one_way_and_gives_up_another(home: Home, api: Api) -> None:
