@@ -63,10 +63,11 @@ class Violation(Conflict):
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who acts, and through which door."""
+    """Who acts, through which door, and from which address, where that is known."""
 
     door: str
     name: str
+    address: str = ""
 
 
 class Reader:

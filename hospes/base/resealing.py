@@ -56,7 +56,7 @@ async def reseal(database: Database, vault: Vault, everything: Sequence[Sealed],
             if made:
                 await database.execute(one.put, *columns(made, len(made[0])))
             elif found:
-                log.error("secrets.unreadable", where=one.name, at_least=len(found))
+                log.error("secrets.unreadable", where=one.name, count=len(found))
             has_more = bool(made)
 
 

@@ -34,6 +34,7 @@ from hospes.cli import doctor as examination
 from hospes.cli import guests as privacy
 from hospes.cli import secret_key as secret_key_commands
 from hospes.cli.session import DataDir, Json, keys_in, say, secret_key, settings_for, show, told, with_house
+from hospes.cli.working import noted
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -223,7 +224,7 @@ def create_key(
 
     async def work(house: Any) -> access.keys.NewKey:
         await workspaces.get(house.database, workspace_id)
-        return await access.keys.create(
+        made = await access.keys.create(
             house.database,
             workspace_id,
             name=name,
@@ -232,6 +233,8 @@ def create_key(
             rate_limit=rate_limit,
             allowlist=allow,
         )
+        await noted(house, workspace_id, "key.created", key_id=made.key.id, scopes=list(made.key.scopes))
+        return made
 
     with told():
         made = with_house(settings_for(data_dir), work)
@@ -273,7 +276,8 @@ def revoke_key(
 
     async def work(house: Any) -> int:
         key_id = int(key) if key.isascii() and key.isdigit() else await access.keys.id_of(house.database, digest(key))
-        await access.keys.revoke(house.database, key_id, now=house.clock.now())
+        workspace_id = await access.keys.revoke(house.database, key_id, now=house.clock.now())
+        await noted(house, workspace_id, "key.revoked", key_id=key_id)
         return key_id
 
     with told():

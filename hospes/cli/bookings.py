@@ -10,7 +10,7 @@ import typer
 
 from hospes.base.db import Tx
 from hospes.base.errors import Conflict, Invalid
-from hospes.capabilities import bookings
+from hospes.capabilities import bookings, staff
 from hospes.capabilities.bookings import showing
 from hospes.capabilities.calendars import exports, imports, subscriptions, tables, undoing
 from hospes.cli.session import DataDir, Json, say, show, told
@@ -112,7 +112,10 @@ def show_one(workspace_id: WorkspaceId, booking_id: BookingId, data_dir: DataDir
     """Show a booking with everything that is known of it."""
 
     async def work(house: House, tx: Tx) -> showing.BookingOut:
-        return showing.sensitive(await bookings.get(tx, booking_id), house.vault, workspace_id)
+        booking = await bookings.get(tx, booking_id)
+        has_code = booking.lock_code is not None
+        await staff.audit.note(tx, "booking.sensitive_read", booking_id=booking_id, lock_code=has_code)
+        return showing.sensitive(booking, house.vault, workspace_id)
 
     found = in_house(data_dir, workspace_id, work)
     if as_json:

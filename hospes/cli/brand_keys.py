@@ -9,6 +9,7 @@ from hospes.capabilities import access, oauth, workspaces
 from hospes.capabilities.access.brand_keys import BrandKey, Settings
 from hospes.capabilities.oauth.partners import PartnerApp
 from hospes.cli.session import DataDir, Json, say, settings_for, show, told, with_house
+from hospes.cli.working import noted
 
 app = typer.Typer(no_args_is_help=True, help="Keys of the Audience API.")
 partners_app = typer.Typer(no_args_is_help=True, help="Partner apps of the Audience API.")
@@ -27,7 +28,9 @@ def create(
 
     async def work(house: Any) -> tuple[BrandKey, str]:
         await workspaces.get(house.database, workspace_id)
-        return await access.brand_keys.create(house.database, workspace_id, name=name, now=house.clock.now())
+        made = await access.brand_keys.create(house.database, workspace_id, name=name, now=house.clock.now())
+        await noted(house, workspace_id, "brand_key.created", key_id=made[0].id)
+        return made
 
     with told():
         key, secret = with_house(settings_for(data_dir), work)
@@ -59,7 +62,8 @@ def deactivate(
     """Stop a key, everywhere, within a second."""
 
     async def work(house: Any) -> None:
-        await access.brand_keys.deactivate(house.database, key_id, now=house.clock.now())
+        workspace_id = await access.brand_keys.deactivate(house.database, key_id, now=house.clock.now())
+        await noted(house, workspace_id, "brand_key.deactivated", key_id=key_id)
 
     with told():
         with_house(settings_for(data_dir), work)

@@ -10,6 +10,7 @@ from hospes.base.db import Actor
 from hospes.base.errors import Invalid, NotFound
 from hospes.capabilities import staff, workspaces
 from hospes.cli.session import DataDir, Json, say, settings_for, show, told, with_house
+from hospes.cli.working import noted
 
 app = typer.Typer(no_args_is_help=True, help="People who sign in.")
 
@@ -110,6 +111,7 @@ def change_password(
     async def work(house: Any) -> int:
         person = await _person(house, email)
         await staff.set_password(house.database, person, chosen, now=house.clock.now())
+        await _note(house, person.id, "staff.password_changed")
         return person.id
 
     with told():
@@ -157,11 +159,18 @@ def _set_active(email: str, data_dir: Any, as_json: bool, *, is_active: bool) ->
     async def work(house: Any) -> int:
         person = await _person(house, email)
         await staff.set_active(house.database, person.id, is_active=is_active)
+        await _note(house, person.id, "staff.enabled" if is_active else "staff.disabled")
         return person.id
 
     with told():
         staff_id = with_house(settings_for(data_dir), work)
     _done(as_json, f"{email} {'can' if is_active else 'cannot'} sign in.", id=staff_id, is_active=is_active)
+
+
+async def _note(house: Any, staff_id: int, action: str) -> None:
+    """In every workspace that the person belongs to."""
+    for one in await staff.memberships(house.database, staff_id):
+        await noted(house, one.workspace_id, action, staff_id=staff_id)
 
 
 async def _person(house: Any, email: str) -> staff.Person:

@@ -7,6 +7,7 @@ import typer
 
 from hospes.capabilities import access, workspaces
 from hospes.cli.session import DataDir, Json, say, settings_for, show, told, with_house
+from hospes.cli.working import noted
 
 app = typer.Typer(no_args_is_help=True, help="Tokens of the Workspace API.")
 
@@ -23,9 +24,11 @@ def create(
 
     async def work(house: Any) -> access.staff_tokens.NewToken:
         await workspaces.get(house.database, workspace_id)
-        return await access.staff_tokens.create(
+        made = await access.staff_tokens.create(
             house.database, workspace_id, name=name, role=role, now=house.clock.now()
         )
+        await noted(house, workspace_id, "token.created", token_id=made.token.id, role=role)
+        return made
 
     with told():
         made = with_house(settings_for(data_dir), work)
@@ -61,7 +64,8 @@ def revoke(
     """Stop a token, everywhere, within a second."""
 
     async def work(house: Any) -> None:
-        await access.staff_tokens.revoke(house.database, token_id, now=house.clock.now())
+        workspace_id = await access.staff_tokens.revoke(house.database, token_id, now=house.clock.now())
+        await noted(house, workspace_id, "token.revoked", token_id=token_id)
 
     with told():
         with_house(settings_for(data_dir), work)

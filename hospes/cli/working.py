@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hospes.base import money
 from hospes.base.db import Actor, Tx
 from hospes.base.errors import Invalid
-from hospes.capabilities import workspaces
+from hospes.capabilities import staff, workspaces
 from hospes.cli.session import settings_for, told, with_house
 from hospes.house import House
 
@@ -59,6 +59,13 @@ def in_house(data_dir: Path | None, workspace_id: int, work: Callable[[House, Tx
 
     with told():
         return with_house(settings_for(data_dir), whole)
+
+
+async def noted(house: House, workspace_id: int, action: str, **facts: Any) -> None:
+    """In the workspace's audit log, right after what belongs to the house was done."""
+    now = await house.instant(workspace_id)
+    async with house.database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
+        await staff.audit.note(tx, action, **facts)
 
 
 def day(text: str, option: str) -> date:

@@ -132,7 +132,7 @@ def _application(ground: Ground, guards: Mapping[str, Guard], proxies: access.ad
         shown = dev_outbox.DevOutbox(partial(message_folder.newest, folder), partial(message_folder.find, folder))
         routes += [Route("/dev/outbox", shown), Route("/dev/outbox/{name}", shown)]
     hosts = Hosts(ground.settings.public_url, ground.settings.allowed_hosts)
-    services = Services(ground.database, ground.clock, ground.vault, ground.instant_of, hosts)
+    services = Services(ground.database, ground.clock, ground.vault, ground.instant_of, hosts, proxies)
     doors: dict[str, Any] = {}
     for base, contract in DOORS.items():
         doors[base + "/"] = Door(
@@ -148,6 +148,7 @@ def _application(ground: Ground, guards: Mapping[str, Guard], proxies: access.ad
                 "destinations": ground.destinations,
                 "public_url": ground.settings.public_url,
                 "intake": ground.intake,
+                "database": ground.database,
             },
         )
         described = OpenApi(contract.ROUTES, contract.DIALECT)

@@ -17,6 +17,7 @@ from hospes.base.db import Actor, Database, Reader, Tx
 from hospes.base.errors import Conflict, Exhausted, HospesError
 from hospes.base.secrets import Vault
 from hospes.capabilities.access import idempotency
+from hospes.capabilities.access.addresses import Proxies
 from hospes.web.decode import BodyDecoder, Fault, Malformed
 from hospes.web.requests import Hosts, Receive, Refusal, Request, Scope, Send, json_content
 from hospes.web.routes import Compiled, Match, Route, Table
@@ -90,6 +91,7 @@ class Services(msgspec.Struct, frozen=True):
     vault: Vault
     instant: Callable[[int, bool], Any]
     hosts: Hosts
+    proxies: Proxies
 
 
 class _Once(msgspec.Struct, frozen=True):
@@ -186,10 +188,12 @@ class Door:
         arguments, raw = await self._arguments(request, match, caller)
         once = self._once(request, compiled, caller, arguments, raw)
         now = await self._services.instant(caller.workspace_id, caller.is_sandbox)
+        address = self._services.proxies.client(request.peer, request.header(b"x-forwarded-for"))
+        actor = Actor(caller.actor.door, caller.actor.name, str(address or ""))
         if not compiled.writes:
-            reader = self._services.database.reader(caller.workspace_id, now=now, actor=caller.actor)
+            reader = self._services.database.reader(caller.workspace_id, now=now, actor=actor)
             return await self._done(compiled, reader, arguments)
-        return await self._written(request, compiled, caller, now, arguments=arguments, once=once)
+        return await self._written(request, compiled, caller, now, actor=actor, arguments=arguments, once=once)
 
     async def _arguments(self, request: Request, match: Match, caller: Caller) -> tuple[dict[str, Any], bytes]:
         route = match.route.route
@@ -230,11 +234,12 @@ class Door:
         caller: Caller,
         now: datetime,
         *,
+        actor: Actor,
         arguments: dict[str, Any],
         once: _Once | None,
     ) -> Answer:
         database, vault = self._services.database, self._services.vault
-        async with database.begin(caller.workspace_id, now=now, actor=caller.actor) as tx:
+        async with database.begin(caller.workspace_id, now=now, actor=actor) as tx:
             if once is None:
                 return await self._done(compiled, tx, arguments)
             first = await idempotency.claim(

@@ -85,18 +85,20 @@ DEACTIVATE = sql(
         UPDATE brand_keys
            SET deactivated_at = coalesce(deactivated_at, $2)
          WHERE id = $1
-        RETURNING id
+        RETURNING workspace_id
     )
-    SELECT id, pg_notify('hospes_changes', 'key') FROM ended
+    SELECT workspace_id, pg_notify('hospes_changes', 'key') FROM ended
     """,
     across="a key is deactivated by its id alone",
 )
 
 
-async def deactivate(database: Database, key_id: int, *, now: datetime) -> None:
-    """Stop a key, in every process. Twice changes nothing. Raises NotFound."""
-    if await database.fetchrow(DEACTIVATE, key_id, now) is None:
+async def deactivate(database: Database, key_id: int, *, now: datetime) -> int:
+    """Stop a key, in every process. Twice changes nothing. Returns whose it is. Raises NotFound."""
+    row = await database.fetchrow(DEACTIVATE, key_id, now)
+    if row is None:
         raise NotFound(f"There is no key {key_id}. List them with: hospes brand-keys list")
+    return int(row[0])
 
 
 KNOWN = sql("SELECT EXISTS (SELECT FROM brand_keys WHERE hash = $1)", across="a key tells its workspace")

@@ -96,18 +96,20 @@ REVOKE = sql(
         UPDATE api_keys
            SET revoked_at = coalesce(revoked_at, $2)
          WHERE id = $1
-        RETURNING id
+        RETURNING workspace_id
     )
-    SELECT id, pg_notify('hospes_changes', 'key') FROM revoked
+    SELECT workspace_id, pg_notify('hospes_changes', 'key') FROM revoked
     """,
     across="a key is revoked by its id alone",
 )
 
 
-async def revoke(database: Database, key_id: int, *, now: datetime) -> None:
-    """Stop a key, in every process. Revoking twice changes nothing. Raises NotFound."""
-    if await database.fetchrow(REVOKE, key_id, now) is None:
+async def revoke(database: Database, key_id: int, *, now: datetime) -> int:
+    """Stop a key, in every process. Revoking twice changes nothing. Returns whose it is. Raises NotFound."""
+    row = await database.fetchrow(REVOKE, key_id, now)
+    if row is None:
         raise NotFound(f"There is no key {key_id}. List them with: hospes keys list")
+    return int(row[0])
 
 
 LIVE = sql(

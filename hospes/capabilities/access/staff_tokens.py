@@ -87,18 +87,20 @@ REVOKE = sql(
         UPDATE staff_tokens
            SET revoked_at = coalesce(revoked_at, $2)
          WHERE id = $1
-        RETURNING id
+        RETURNING workspace_id
     )
-    SELECT id, pg_notify('hospes_changes', 'key') FROM revoked
+    SELECT workspace_id, pg_notify('hospes_changes', 'key') FROM revoked
     """,
     across="a token is revoked by its id alone",
 )
 
 
-async def revoke(database: Database, token_id: int, *, now: datetime) -> None:
-    """Stop a token, in every process. Revoking twice changes nothing. Raises NotFound."""
-    if await database.fetchrow(REVOKE, token_id, now) is None:
+async def revoke(database: Database, token_id: int, *, now: datetime) -> int:
+    """Stop a token, in every process. Revoking twice changes nothing. Returns whose it is. Raises NotFound."""
+    row = await database.fetchrow(REVOKE, token_id, now)
+    if row is None:
         raise NotFound(f"There is no token {token_id}. List them with: hospes tokens list")
+    return int(row[0])
 
 
 IS_KNOWN = sql("SELECT EXISTS (SELECT FROM staff_tokens WHERE hash = $1)", across="a token tells its workspace")

@@ -82,9 +82,10 @@ LIST = sql("""
 
 
 async def note(tx: Tx, action: str, **facts: Any) -> None:
-    """Write one entry, in the transaction of what it tells of."""
+    """Write one entry, in the transaction of what it tells of; through which door, and from where, is added."""
+    whence = {"door": tx.actor.door} | ({"address": tx.actor.address} if tx.actor.address else {})
     before = await tx.value(HOLD)
-    await tx.run(WRITE, before, tx.actor.name, action, facts, tx.now)
+    await tx.run(WRITE, before, tx.actor.name, action, whence | facts, tx.now)
 
 
 async def list_after(reader: Reader, after: int | None, *, limit: int) -> list[Entry]:

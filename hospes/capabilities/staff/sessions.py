@@ -123,5 +123,5 @@ async def _note(database: Database, known: _Credentials | None, action: str, *, 
     belongs: list[Membership] = await memberships(database, known.id) if known else []
     for one in belongs:
         assert known is not None
-        async with database.begin(one.workspace_id, now=now, actor=Actor("staff", known.name)) as tx:
-            await audit.note(tx, action, staff_id=known.id, address=address)
+        async with database.begin(one.workspace_id, now=now, actor=Actor("staff", known.name, address)) as tx:
+            await audit.note(tx, action, staff_id=known.id)

@@ -14,6 +14,7 @@ from hospes.base import ids
 from hospes.base.db import Database, Reader, Tx, sql
 from hospes.base.errors import NotFound
 from hospes.capabilities import events as log
+from hospes.capabilities import staff
 from hospes.capabilities.webhooks import endpoints
 
 JOB = "webhooks"
@@ -150,6 +151,7 @@ async def replay(tx: Tx, endpoint_id: int, delivery_id: str) -> None:
     """Send one delivery again: same id, same bytes, marked as sent by hand. Raises NotFound."""
     if not await tx.run(REPLAY, endpoint_id, delivery_id, tx.now):
         raise NotFound("Delivery not found")
+    await staff.audit.note(tx, "webhook.replayed", webhook_id=endpoint_id, delivery_id=delivery_id)
     tx.wake(JOB)
 
 
@@ -185,6 +187,7 @@ async def replay_since(tx: Tx, endpoint_id: int, since: datetime) -> int:
             [body_of(tx.workspace_id, entry.type, entry.payload, entry.occurred_at) for entry in batch],
             tx.now,
         )
+    await staff.audit.note(tx, "webhook.replayed", webhook_id=endpoint_id, since=since.isoformat(), deliveries=sent)
     tx.wake(JOB)
     return sent
 

@@ -1,9 +1,9 @@
 """Bookings and their custom fields. Contract 9 and 10."""
 
-from hospes.base.db import Reader, Tx
+from hospes.base.db import Database, Reader, Tx
 from hospes.base.errors import Forbidden, Invalid
 from hospes.base.secrets import Vault
-from hospes.capabilities import bookings, properties
+from hospes.capabilities import bookings, properties, staff
 from hospes.capabilities.bookings import showing
 from hospes.capabilities.oauth import App
 from hospes.doors.property_api import shapes
@@ -36,13 +36,19 @@ async def list_bookings(reader: Reader, query: shapes.BookingQuery) -> shapes.Bo
     return shapes.Page([showing.line(booking) for booking in found], paged(query, total))
 
 
-async def get_booking(reader: Reader, booking_id: int, caller: App, vault: Vault) -> showing.BookingOut:
+async def get_booking(
+    reader: Reader, booking_id: int, caller: App, vault: Vault, database: Database
+) -> showing.BookingOut:
     """Get booking
 
     With the scope `bookings.sensitive.read` also the guest's email, phone and address, and the
-    smart-lock code.
+    smart-lock code. That is noted in the account's audit log.
     """
-    return _shown(await bookings.check(reader, booking_id), caller, vault)
+    booking = await bookings.check(reader, booking_id)
+    if caller.may(SENSITIVE):
+        async with database.begin(reader.workspace_id, now=reader.now, actor=reader.actor) as tx:
+            await _note(tx, booking, caller)
+    return _shown(booking, caller, vault)
 
 
 async def create_booking(tx: Tx, body: shapes.BookingIn, caller: App, vault: Vault) -> showing.BookingOut:
@@ -69,7 +75,7 @@ async def create_booking(tx: Tx, body: shapes.BookingIn, caller: App, vault: Vau
         guest=body.party,
     )
     made = await bookings.create(tx, new, evidence="booking form", is_silent=body.silent)
-    return _shown(await bookings.get(tx, made.id), caller, vault)
+    return await _changed(tx, made.id, caller, vault)
 
 
 async def update_booking(
@@ -90,7 +96,22 @@ async def update_booking(
         raise bookings.read_only(booking)
     evidence = f"booking {booking_id}"
     await bookings.alter(tx, booking, changes, evidence=evidence, is_silent=body.silent)
-    return _shown(await bookings.get(tx, booking_id), caller, vault)
+    return await _changed(tx, booking_id, caller, vault)
+
+
+async def _changed(tx: Tx, booking_id: int, caller: App, vault: Vault) -> showing.BookingOut:
+    booking = await bookings.get(tx, booking_id)
+    if caller.may(SENSITIVE):
+        await _note(tx, booking, caller)
+    return _shown(booking, caller, vault)
+
+
+async def _note(tx: Tx, booking: bookings.Booking, caller: App) -> None:
+    """Who sees what is sensitive is known afterwards."""
+    has_code = booking.lock_code is not None
+    await staff.audit.note(
+        tx, "booking.sensitive_read", booking_id=booking.id, client_id=caller.client_id, lock_code=has_code
+    )
 
 
 def _shown(booking: bookings.Booking, caller: App, vault: Vault) -> showing.BookingOut:

@@ -56,7 +56,7 @@ async def _disconnect(visit: Visit, session: staff.Session, managed: list[staff.
             )
         )
     now = await visit.services.instant(workspace_id)
-    actor = Actor("staff", session.name)
+    actor = Actor("staff", session.name, visit.address)
     async with visit.services.database.begin(workspace_id, now=now, actor=actor) as tx:
         # When somebody else was faster, it is gone, as was asked.
         with suppress(NotFound):

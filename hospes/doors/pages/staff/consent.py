@@ -84,7 +84,7 @@ async def decide(visit: Visit) -> Answer:
     now = await visit.services.instant(account.workspace_id)
     # The same for the same request in the same session: it is answered with one code (case O62).
     consent = f"{page.session}/{page.query}"
-    actor = Actor("staff", session.name)
+    actor = Actor("staff", session.name, visit.address)
     async with visit.services.database.begin(account.workspace_id, now=now, actor=actor) as tx:
         code = await oauth.tokens.give_code(tx, asked, staff_id=session.staff_id, consent=consent)
         if code is not None:
@@ -148,7 +148,7 @@ async def _note_refusal(visit: Visit, session: staff.Session, asked: oauth.core.
     chosen = [one for one in belongs if str(one.workspace_id) == visit.form.get("account")] or belongs
     for one in chosen[:1]:
         now = await visit.services.instant(one.workspace_id)
-        actor = Actor("staff", session.name)
+        actor = Actor("staff", session.name, visit.address)
         async with visit.services.database.begin(one.workspace_id, now=now, actor=actor) as tx:
             await staff.audit.note(tx, "app.refused", **_facts(session, asked))
 

@@ -61,7 +61,7 @@ async def _decide(visit: Visit) -> Answer:
         return _answered(app, error="access_denied", state=claims["t"])
     account = await _chosen(visit, session)
     now = await visit.services.instant(account.workspace_id)
-    actor = Actor("staff", session.name)
+    actor = Actor("staff", session.name, visit.address)
     async with visit.services.database.begin(account.workspace_id, now=now, actor=actor) as tx:
         code = await give_code(tx, app, staff_id=session.staff_id)
         await staff.audit.note(tx, "app.allowed", app=app.name, client_id=app.client_id, staff_id=session.staff_id)
