@@ -1,5 +1,6 @@
 """`hospes segments`: who is in, why, and whether that is right."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 
 from hospes.base.db import Tx
 from hospes.base.errors import Invalid
-from hospes.capabilities import segments
+from hospes.capabilities import guests, segments
 from hospes.cli.session import DataDir, Json, show, told
 from hospes.cli.working import in_workspace
 
@@ -37,7 +38,8 @@ def show_one(workspace_id: WorkspaceId, segment_id: SegmentId, data_dir: DataDir
         show(found)
         return
     print(_line(found))
-    show(found.rules)
+    for line in segments.outline(segments.parse(found.rules)):
+        print(f"    {'  ' * line.level}{line.text}")
 
 
 @app.command("create")
@@ -85,19 +87,45 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Say why a guest is in a segment or not, and when that would change."""
-    told_ = in_workspace(data_dir, workspace_id, lambda tx: segments.explain(tx, segment_id, guest_id))
+
+    async def work(tx: Tx) -> tuple[segments.Explanation, segments.Segment, guests.Guest]:
+        why = await segments.explain(tx, segment_id, guest_id)
+        return why, await segments.get(tx, segment_id), await guests.get(tx, guest_id)
+
+    why, segment, guest = in_workspace(data_dir, workspace_id, work)
     if as_json:
-        show(told_)
+        show(why)
         return
-    print(f"Guest {told_.guest_id} is {'in' if told_.is_in else 'not in'} segment {segment_id}.")
-    for one in told_.conditions:
-        mark = "*" if one.path in told_.decided_by else " "
-        coming = f"  may change {one.may_change_at.isoformat()}" if one.may_change_at else ""
-        print(f"{mark} {'yes' if one.is_true else 'no ':<3}  {one.field}  {one.path}{coming}")
-    if told_.changes_at is None:
-        print("It changes when the guest does something.")
+    since = f", since {_instant(why.entered_at)}" if why.is_in and why.entered_at else ""
+    name = f", {guest.name}," if guest.name else ""
+    is_in = "is in" if why.is_in else "is not in"
+    print(f"Guest {why.guest_id}{name} {is_in} segment {segment.id}, {segment.name}{since}.")
+    if why.is_in != why.is_member:
+        print("The list of members does not say so yet.")
+    findings = {one.path: one for one in why.conditions}
+    for line in segments.outline(segments.parse(segment.rules)):
+        finding = findings.get(line.path or "")
+        verdict = _verdict(finding, is_decisive=line.path in why.decided_by)
+        print(f"{verdict}{'  ' * line.level}{line.text}{_coming(finding)}")
+    print("Lines with * decide.")
+    if why.changes_at is None:
+        print("It does not change by itself: only when the guest does something.")
     else:
-        print(f"It changes by itself {'at' if told_.is_sure else 'after'} {told_.changes_at.isoformat()}.")
+        print(f"It changes by itself {'at' if why.is_sure else 'after'} {_instant(why.changes_at)}.")
+
+
+def _verdict(finding: segments.Finding | None, *, is_decisive: bool) -> str:
+    if finding is None:
+        return " " * 9
+    return f"  {'*' if is_decisive else ' '} {'yes' if finding.is_true else 'no':<5}"
+
+
+def _coming(finding: segments.Finding | None) -> str:
+    return f"  (until {_instant(finding.may_change_at)} at least)" if finding and finding.may_change_at else ""
+
+
+def _instant(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @app.command("check")
@@ -119,9 +147,9 @@ def check(
     for one in [] if as_json else found:
         print(f"{'ok  ' if one.is_none else 'BAD '} segment {one.segment_id}: {one.members:,} members", end="")
         print("" if one.is_none else f", {len(one.missing)} missing, {len(one.surplus)} too many")
-        for word, guests in (("missing", one.missing), ("too many", one.surplus)):
-            if guests:
-                print(f"      {word}: {', '.join(map(str, guests[:20]))}{' …' if len(guests) > 20 else ''}")
+        for word, ids in (("missing", one.missing), ("too many", one.surplus)):
+            if ids:
+                print(f"      {word}: {', '.join(map(str, ids[:20]))}{' …' if len(ids) > 20 else ''}")
     raise typer.Exit(0 if all(one.is_none for one in found) else 1)
 
 

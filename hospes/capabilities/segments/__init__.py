@@ -23,6 +23,7 @@ from hospes.capabilities.segments.keeping import Keeper
 from hospes.capabilities.segments.noting import note, note_all, note_tracked
 from hospes.capabilities.segments.rules import VERSION, parse
 from hospes.capabilities.segments.schema import schema
+from hospes.capabilities.segments.wording import outline
 
 __all__ = [
     "JOB",
@@ -52,6 +53,7 @@ __all__ = [
     "note",
     "note_all",
     "note_tracked",
+    "outline",
     "parse",
     "personal",
     "publish",
