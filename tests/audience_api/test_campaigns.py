@@ -8,7 +8,7 @@ from hospes.base.secrets import Vault
 from hospes.capabilities import messaging, tracking
 from hospes.capabilities.messaging.registrations import Target
 from tests.audience_api.brand import Brand, data, said
-from tests.campaigns.planning import html_of, mail_to
+from tests.campaigns.planning import html_of, mail_to, visit
 
 EMAIL = {"subject": "Hello @{first_name}@", "message": "<p>Hello @{name}@, from @{city}@.</p>"}
 PUSH = {"title": "Hello @{name}@", "message": "Your room is ready", "url": "https://hotel.example.com/stay"}
@@ -194,3 +194,23 @@ async def test_bad_campaigns_are_400_and_send_nothing(brand: Brand, what: str) -
 )
 async def test_reports_that_make_no_sense_are_told(brand: Brand, body: dict[str, Any]) -> None:
     assert (await brand.post("/api_in/v1/get_campaign", body)).status == 400
+
+
+async def test_a_link_in_a_text_message_is_reported_as_clicked(brand: Brand) -> None:
+    await people(brand)
+    link = "https://shop.example/summer?who=@{name}@"
+    answer = await brand.post(
+        "/api/v1/sms/send", {"userID": "u-3", "message": f"Hi, see {link}", "sender_id": "Bistro"}
+    )
+    await brand.api.deliver()
+    folder = brand.home.server.settings.data_dir / "outbox"
+    [kept] = [path.read_text() for path in folder.glob(f"{brand.api.workspace_id}.*.sms")]
+    brand.home.clock.advance(minutes=1)
+
+    led = await visit(brand.home, kept.rpartition(" ")[2])
+
+    assert "\nFrom: Bistro\n" in kept
+    assert led.headers["location"] == "https://shop.example/summer?who=Cy"
+    report = data(await brand.post("/api_in/v1/get_campaign", {"campaign_id": data(answer)["campaign_id"]}))
+    [campaign] = report["campaigns"]
+    assert (campaign["channel"], campaign["stats"]["sent"], campaign["stats"]["unique_clicked"]) == ("sms", 1, 1)
