@@ -97,6 +97,23 @@ async def test_the_same_request_within_the_grace_gets_the_same_answer(
     assert (first.status, first.body) == (200, second.body)
 
 
+async def test_what_another_process_did_since_counts(home: Home, neighbour: Home, person: Person, app: App) -> None:
+    """O87, O88: this process gave the token last, and another one turned it."""
+    here = app.application
+    given = (await app.refresh((await app.connect(person))["refresh_token"])).json()
+
+    app.application = neighbour.application
+    there = await app.refresh(given["refresh_token"])
+    app.application = here
+    repeated = await app.refresh(given["refresh_token"])
+    home.clock.advance(seconds=10)
+    late = await app.refresh(given["refresh_token"])
+
+    assert (there.status, there.body) == (200, repeated.body)
+    refused(late)
+    assert await is_dead(app, there.json())
+
+
 async def test_ten_at_once_get_the_same_pair(person: Person, app: App) -> None:
     """O88"""
     given = await app.connect(person)
@@ -290,8 +307,8 @@ async def _disconnect(_home: Home, _api: Api, person: Person) -> None:
 async def test_a_grant_ends_with_what_it_stands_on(
     home: Home, neighbour: Home, api: Api, person: Person, app: App, happening: Any
 ) -> None:
-    """O94"""
-    given = await app.connect(person)
+    """O94: also for a token that this very process gave, and remembers."""
+    given = (await app.refresh((await app.connect(person))["refresh_token"])).json()
     home.clock.advance(seconds=1)
 
     await happening(home, api, person)

@@ -3,6 +3,7 @@
 Requests that come at one moment share their statements and their COMMIT; each is judged on its own.
 """
 
+from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from hospes.capabilities.oauth.tokens import NEVER
 
 GRACE = timedelta(seconds=10)
 _ATTEMPTS = 5
+_MOST_KEPT = 5_000
 
 FIND = sql(
     """
@@ -37,7 +39,8 @@ FIND = sql(
     across="the token tells the workspace",
 )
 STORED = sql("SELECT FROM oauth_tokens WHERE hash = $1", across="the token tells the workspace")
-# Turns grants that nobody holds; who waits for one would use up the grace of others (case O90).
+# Turns grants that are alive, at the generation that was seen, and held by nobody: whatever was known of them
+# before, this decides. Who waits for one would use up the grace of others (case O90).
 ROTATE = sql(
     """
     WITH free AS (
@@ -45,7 +48,8 @@ ROTATE = sql(
           FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::timestamptz[])
             AS a (grant_id, workspace_id, generation, at)
           JOIN oauth_grants g ON g.id = a.grant_id
-         WHERE g.workspace_id = a.workspace_id AND g.generation = a.generation AND g.revoked_at IS NULL
+         WHERE g.workspace_id = a.workspace_id AND g.generation = a.generation
+           AND EXISTS (SELECT FROM live_grants l WHERE l.id = g.id)
            FOR UPDATE OF g SKIP LOCKED
     ), turned AS (
         UPDATE oauth_grants g
@@ -82,6 +86,8 @@ class Renewals:
         self._vault = vault
         self._rules = rules
         self._instant = instant
+        # What a grant is after its last turn here, by the hash of its refresh token.
+        self._turned_here: OrderedDict[bytes, Refreshing] = OrderedDict()
         self._looking: Batches[bytes, Refreshing | None] = Batches(self._look)
         self._turning: Batches[_Turn, bool] = Batches(self._turn)
 
@@ -91,7 +97,7 @@ class Renewals:
         """
         given = parameters.get("refresh_token")
         for _ in range(_ATTEMPTS):
-            found = await self._looking.answer(digest(given)) if given else None
+            found = await self._found(digest(given)) if given else None
             now: datetime = await self._instant(found.workspace_id, found.is_sandbox) if found else NEVER
             if found is not None and not _may_live(found, now):
                 found = None
@@ -109,6 +115,7 @@ class Renewals:
         if found.generation == found.current:
             made = self._made(client, found, found.current + 1, scope=scope, at=now)
             if await self._turning.answer(_Turn(found, now, made)):
+                self._keep(found, made, now)
                 return made.pair
             # Somebody holds it, or has turned it.
             async with self._database.begin(found.workspace_id, now=now, actor=actor) as tx:
@@ -122,6 +129,18 @@ class Renewals:
         async with self._database.begin(found.workspace_id, now=now, actor=actor) as tx:
             await grants.revoke(tx, found.grant_id, why="a refresh token was used twice", is_alarming=True)
         raise Refused("invalid_grant", core.described("invalid_grant"))
+
+    async def _found(self, hashed: bytes) -> Refreshing | None:
+        """The token's grant; of one that was turned here, as it was then. Turning it asks the database anyway."""
+        return self._turned_here.pop(hashed, None) or await self._looking.answer(hashed)
+
+    def _keep(self, found: Refreshing, made: Made, at: datetime) -> None:
+        if made.pair.refresh_token is None:
+            return
+        after = msgspec.structs.replace(found, current=made.generation, generation=made.generation, rotated_at=at)
+        self._turned_here[digest(made.pair.refresh_token)] = after
+        if len(self._turned_here) > _MOST_KEPT:
+            self._turned_here.popitem(last=False)
 
     def _made(self, client: Client, found: Refreshing, generation: int, *, scope: str, at: datetime) -> Made:
         left = found.created_at + LONGEST - at
