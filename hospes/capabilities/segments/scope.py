@@ -71,6 +71,14 @@ class Scope:
         self.values.append(Decimal(str(value)) if type_ == "numeric" else value)
         return f"${self._first + len(self.values) - 1}::{type_}"
 
+    def beside_guest(self, column: str) -> str:
+        """A text column of the log that has an index of its own, which is for asking about everybody.
+
+        Where guests are named it is written so that no index fits: by statistics that are behind, as in
+        a month that just began, each guest would be looked for among all that did the same.
+        """
+        return column if self.is_for_all else f"({column} || '')"
+
     @property
     def zone(self) -> str:
         """The workspace's time zone, in SQL."""

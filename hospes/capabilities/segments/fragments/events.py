@@ -42,7 +42,7 @@ def _events(condition: conditions.OfEvents, scope: Scope, *, measure: str = "cou
         owner="x.guest_id",
         where=(
             "x.workspace_id = $1",
-            f"x.name = {scope.value(condition.name, 'text')}",
+            f"{scope.beside_guest('x.name')} = {scope.value(condition.name, 'text')}",
             *operators.narrowed_by(condition.where, column_of, scope),
         ),
         measure=measure,
@@ -50,8 +50,8 @@ def _events(condition: conditions.OfEvents, scope: Scope, *, measure: str = "cou
 
 
 def _activity(condition: conditions.OfActivity, scope: Scope) -> Leaf:
-    where = ("x.workspace_id = $1", f"x.type = {scope.value(condition.name, 'text')}", "x.guest_id IS NOT NULL")
-    tally = Tally(tables="events x", owner="x.guest_id", where=where)
+    named = f"{scope.beside_guest('x.type')} = {scope.value(condition.name, 'text')}"
+    tally = Tally(tables="events x", owner="x.guest_id", where=("x.workspace_id = $1", named, "x.guest_id IS NOT NULL"))
     return operators.happened(condition, tally, "x.occurred_at", scope)
 
 

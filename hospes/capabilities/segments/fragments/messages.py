@@ -21,7 +21,7 @@ def _of(type_: str) -> Callable[[Any, Scope], Leaf]:
             # Constants, so that the index over these events alone is seen to hold them.
             where=(
                 "x.workspace_id = $1",
-                f"x.type = '{type_}'",
+                f"{scope.beside_guest('x.type')} = '{type_}'",
                 "(x.payload ->> 'campaign_id') IS NOT NULL",
                 *filtered(condition.where, _FILTERS, scope),
             ),
