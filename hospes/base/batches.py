@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import accumulate, takewhile
 from typing import Generic, TypeVar
 
 from hospes.base.errors import Busy
@@ -9,15 +10,21 @@ from hospes.base.errors import Busy
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
 
-_MOST = 100
-
 
 class Batches(Generic[Asked, Told]):
     """One a process and kind of work: a busy moment then costs one statement and one COMMIT for many calls."""
 
-    def __init__(self, work: Callable[[list[Asked]], Awaitable[Sequence[Told]]]) -> None:
-        """`work` gives an answer for each that is asked, in their order."""
+    def __init__(
+        self,
+        work: Callable[[list[Asked]], Awaitable[Sequence[Told]]],
+        *,
+        most: int = 100,
+        weight: Callable[[Asked], int] = lambda _: 1,
+    ) -> None:
+        """`work` gives an answer for each that is asked, in their order. A batch weighs `most`, or is one call."""
         self._work = work
+        self._most = most
+        self._weight = weight
         self._waiting: list[tuple[Asked, asyncio.Future[Told]]] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -29,13 +36,23 @@ class Batches(Generic[Asked, Told]):
             self._running = asyncio.create_task(self._run())
         return await outcome
 
+    async def settle(self) -> None:
+        """Wait for what is under way."""
+        if self._running is not None:
+            await self._running
+
     async def _run(self) -> None:
         try:
             while self._waiting:
-                taken, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-                await self._tell(taken)
+                await self._tell(self._taken())
         finally:
             self._running = None
+
+    def _taken(self) -> list[tuple[Asked, asyncio.Future[Told]]]:
+        weights = accumulate(self._weight(asked) for asked, _ in self._waiting)
+        fitting = sum(1 for _ in takewhile(lambda weight: weight <= self._most, weights)) or 1
+        taken, self._waiting = self._waiting[:fitting], self._waiting[fitting:]
+        return taken
 
     async def _tell(self, taken: list[tuple[Asked, asyncio.Future[Told]]]) -> None:
         """When the work fails, each is done on its own, so that one cannot take the others along."""

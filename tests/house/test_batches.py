@@ -61,6 +61,15 @@ async def test_no_batch_is_larger_than_a_hundred(work: Work) -> None:
     assert [len(batch) for batch in work.seen] == [1, 100, 100, 9]
 
 
+async def test_a_batch_weighs_no_more_than_it_may_unless_it_is_one_call(work: Work) -> None:
+    calls = await held(work, Batches(work, most=10, weight=lambda number: number), 1, 4, 6, 5, 20, 3)
+
+    work.free.set()
+
+    assert await asyncio.gather(*calls) == [2, 8, 12, 10, 40, 6]
+    assert work.seen == [[1], [4, 6], [5], [20], [3]]
+
+
 async def test_one_that_fails_takes_no_other_along(work: Work) -> None:
     batches = Batches(work)
     calls = await held(work, batches, 1, 12, 13, 14)
