@@ -4,9 +4,11 @@ import asyncio
 import itertools
 import os
 from collections import Counter
+from collections.abc import Awaitable, Callable
 
 from aiosmtpd.smtp import Envelope
 
+from hospes.base.db import Tx
 from hospes.base.secrets import Vault
 from hospes.capabilities import campaigns, guests
 from tests.campaigns.planning import broadcast, new_guest, rows, state
@@ -19,32 +21,40 @@ from tests.messaging.mailing import Post, sending_campaigns
 LINES = 8
 
 
+class Stopping:
+    """Stops a campaign as soon as ten of its messages have arrived."""
+
+    def __init__(self, api: Api, post: Post, stop: Callable[[Tx, int], Awaitable[None]], campaign_id: int) -> None:
+        self.arrived_before = 0
+        self._api, self._post, self._stop, self._campaign_id = api, post, stop, campaign_id
+        self._tenth = asyncio.Event()
+        post.to_message = self._note
+
+    def _note(self, _: Envelope) -> str:
+        if len(self._post.envelopes) == 10:
+            self._tenth.set()
+        return "250 OK"
+
+    async def run(self) -> None:
+        await self._tenth.wait()
+        async with self._api.begin() as tx:
+            await self._stop(tx, self._campaign_id)
+        self.arrived_before = len(self._post.envelopes)
+
+
 async def test_two_workers_send_each_guest_one_message_though_it_is_paused_in_between(
     home: Home, api: Api, vault: Vault, post: Post
 ) -> None:
     ids = [await new_guest(api, f"Guest{number}") for number in range(250)]
     campaign_id = await broadcast(api, *ids)
     await launched(api, campaign_id)
-    tenth, paused_at = asyncio.Event(), 0
+    pausing = Stopping(api, post, campaigns.pause, campaign_id)
 
-    def note(_: Envelope) -> str:
-        if len(post.envelopes) == 10:
-            tenth.set()
-        return "250 OK"
-
-    async def pause() -> None:
-        nonlocal paused_at
-        await tenth.wait()
-        async with api.begin() as tx:
-            await campaigns.pause(tx, campaign_id)
-        paused_at = len(post.envelopes)
-
-    post.to_message = note
     async with (
         sending_campaigns(home, vault, post.port, name="one") as one,
         sending_campaigns(home, vault, post.port, name="two") as two,
     ):
-        await asyncio.gather(one.run(api.workspace_id), two.run(api.workspace_id), pause())
+        await asyncio.gather(one.run(api.workspace_id), two.run(api.workspace_id), pausing.run())
         halfway = len(post.envelopes)
         await one.run(api.workspace_id)
         still = len(post.envelopes)
@@ -53,7 +63,7 @@ async def test_two_workers_send_each_guest_one_message_though_it_is_paused_in_be
         await asyncio.gather(one.run(api.workspace_id), two.run(api.workspace_id))
 
     arrived = Counter(envelope.rcpt_tos[0] for envelope in post.envelopes)
-    assert halfway - paused_at <= 2 * LINES
+    assert halfway - pausing.arrived_before <= 2 * LINES
     assert halfway == still < len(ids)
     assert arrived == Counter(f"guest{number}@example.com" for number in range(250))
     assert await rows(api, campaign_id) == dict.fromkeys(ids, "sent")
@@ -64,26 +74,13 @@ async def test_what_is_cancelled_stops_in_the_hand_too(home: Home, api: Api, vau
     ids = [await new_guest(api, f"Guest{number}") for number in range(60)]
     campaign_id = await broadcast(api, *ids)
     await launched(api, campaign_id)
-    tenth, cancelled_at = asyncio.Event(), 0
+    cancelling = Stopping(api, post, campaigns.cancel, campaign_id)
 
-    def note(_: Envelope) -> str:
-        if len(post.envelopes) == 10:
-            tenth.set()
-        return "250 OK"
-
-    async def cancel() -> None:
-        nonlocal cancelled_at
-        await tenth.wait()
-        async with api.begin() as tx:
-            await campaigns.cancel(tx, campaign_id)
-        cancelled_at = len(post.envelopes)
-
-    post.to_message = note
     async with sending_campaigns(home, vault, post.port, name="one") as one:
-        await asyncio.gather(one.run(api.workspace_id), cancel())
+        await asyncio.gather(one.run(api.workspace_id), cancelling.run())
     await api.deliver()
 
-    assert len(post.envelopes) - cancelled_at <= LINES
+    assert len(post.envelopes) - cancelling.arrived_before <= LINES
     became = Counter((await rows(api, campaign_id)).values())
     assert became == {"sent": len(post.envelopes), "cancelled": 60 - len(post.envelopes)}
     assert not (await campaigns.get(api.reader(), campaign_id)).is_open
