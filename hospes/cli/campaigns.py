@@ -105,11 +105,12 @@ def report(
         return
     for name, value in msgspec.structs.asdict(found.figures).items():
         if name != "campaign_id":
-            print(f"{name.replace('_', ' '):<24}{value:>10,}")
-    for cause, value in found.excluded.items():
-        print(f"  {cause.replace('_', ' '):<22}{value:>10,}")
+            print(_figure(name, value))
+        if name == "excluded":
+            for cause, excluded in found.excluded.items():
+                print(_figure(f"  {cause}", excluded))
     for name, value in msgspec.structs.asdict(found.followed).items():
-        print(f"{name} within {days} days{value:>10,}")
+        print(_figure(f"{name} within {days} days", value))
 
 
 @app.command("export")
@@ -130,6 +131,10 @@ def export(
 
     with told():
         with_house(settings_for(data_dir), work)
+
+
+def _figure(name: str, value: int) -> str:
+    return f"{name.replace('_', ' '):<28}{value:>10,}"
 
 
 def _line(one: campaigns.Campaign) -> str:
