@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 # A file of this name in the data folder holds the outbox; backups have one.
 HELD = "outbox.held"
+_OWN_HEADER = "^X-[A-Za-z0-9-]{1,60}$"
 
 
 class Settings(BaseSettings):
@@ -22,8 +23,9 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[str, NoDecode] = ""
     trusted_proxies: Annotated[str, NoDecode] = ""
     allow_loopback_webhooks: bool = False
-    signature_header: str = "X-Nectifi-Signature"
-    property_header_prefix: str = "X-Nowistay"
+    # Of your own, so none that says how a request is to be read or who sends it (case W43).
+    signature_header: str = Field(default="X-Nectifi-Signature", pattern=_OWN_HEADER)
+    property_header_prefix: str = Field(default="X-Nowistay", pattern=_OWN_HEADER)
     worker_name: str = ""
     oauth_rate_limit: int = Field(default=20, ge=1, le=10_000)
     property_read_limit: int = Field(default=120, ge=1, le=10_000)
