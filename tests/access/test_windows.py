@@ -276,3 +276,23 @@ def test_windows_of_other_lengths(clock: ManualClock) -> None:
 
     clock.advance(seconds=1)
     assert windows.take("key", 3) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_two_machines_with_clocks_five_seconds_apart_each_gives_exactly_the_limit(
+    kind: Callable[[], AbstractContextManager[Making]],
+) -> None:
+    """L6: each machine counts for itself, so no clock is compared with another's."""
+    early, late = ManualClock(NOON), ManualClock(NOON + timedelta(seconds=5))
+    with kind() as here, kind() as there:
+        machines = (here(early), there(late))
+
+        at_first = [burst(machine, 100, limit=60) for machine in machines]
+        for clock in (early, late):
+            clock.advance(seconds=59.9)
+        too_soon = [burst(machine, 100, limit=60) for machine in machines]
+        for clock in (early, late):
+            clock.advance(seconds=0.1)
+        after = [burst(machine, 100, limit=60) for machine in machines]
+
+    assert (at_first, too_soon, after) == ([60, 60], [0, 0], [60, 60])
