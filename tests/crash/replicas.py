@@ -4,7 +4,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ _OPTIONS = {
     "wal_level": "replica",
     "shared_buffers": "32MB",
     "wal_receiver_status_interval": "1",
+    "restart_after_crash": "off",
 }
 
 
@@ -56,11 +57,12 @@ class Server:
         """Become its standby."""
         self.do("pg_basebackup", "-D", str(self.folder), "-d", primary.dsn, "-R", "--checkpoint=fast", "--no-sync")
 
-    async def start(self) -> None:
+    async def start(self, *, under: Sequence[str] = ()) -> None:
+        """`under` is a command that the server is run by. Raises AssertionError when it does not start."""
         options = [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
         with self.folder.with_suffix(".log").open("ab") as log:
             self._process = spawn(
-                [str(self._programs / "postgres"), "-D", str(self.folder), "-p", str(self.port), *options],
+                [*under, str(self._programs / "postgres"), "-D", str(self.folder), "-p", str(self.port), *options],
                 self._account,
                 dies_by=signal.SIGKILL,
                 output=log.fileno(),
@@ -72,6 +74,9 @@ class Server:
             self._process.send_signal(by)
             self._process.wait(PATIENCE_SECONDS)
             self._process = None
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     async def ask(self, statement: str, *values: object, database: str = "postgres") -> object:
         connection = await asyncpg.connect(self.dsn, database=database, timeout=20)
