@@ -103,8 +103,9 @@ class Connections:
         self._current.discard(connection)
         self._warned.discard(connection)
         with suppress(*DRIVER_ERRORS):
-            if not is_gone(connection):
-                connection.remove_log_listener(self._hear)
+            # Of one that is gone too, or the pool would warn.
+            connection.remove_log_listener(self._hear)
+        with suppress(*DRIVER_ERRORS):
             await self._pool.release(connection)
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from hospes.base.db import Database, Session, Tx, columns, sql
-from hospes.base.errors import Busy, HospesError
+from hospes.base.errors import Busy
 
 # A mail server that hangs in the middle of a message must not keep anybody from leaving.
 _PATIENCE = "2s"
@@ -157,11 +157,12 @@ class Reach:
                     self._stirred.clear()
                     await self._let_go(session)
                     await self._answer(session)
-        except HospesError:
+        except Exception as error:  # noqa: BLE001 (whoever asked was told)
+            log.warning("consent.session_lost", error=type(error).__name__)
+        finally:
             # The locks went with the session.
             self._held.clear()
             self._over.clear()
-        finally:
             self._serving = None
             if self._asked:
                 self._stir()
@@ -179,10 +180,10 @@ class Reach:
         try:
             held = [row[0] for row in await session.fetch(HOLD, *rows)]
             agrees = [row[0] for row in await session.fetch(AGREES, *rows)]
-        except HospesError as error:
+        except Exception:
             for question in asked:
                 if not question.answer.done():
-                    question.answer.set_exception(Busy(error.message))
+                    question.answer.set_exception(Busy())
             raise
         for question, is_held, does_agree in zip(asked, held, agrees, strict=True):
             if is_held and does_agree and not question.answer.done():
