@@ -6,7 +6,7 @@ the command line hold. A function that takes a `Reader` cannot write.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -322,11 +322,11 @@ class Database:
         connection, is_well = await self._taken(), False
         try:
             yield _Guarded(connection)
-            await _translating(lambda: connection.execute("SELECT pg_advisory_unlock_all()"))
             is_well = True
         finally:
-            if not is_well and not is_gone(connection):
-                connection.terminate()
+            # Where this fails, the connection is gone, and the locks with it.
+            with suppress(*DRIVER_ERRORS):
+                await connection.execute("SELECT pg_advisory_unlock_all()")
             await self._connections.give(connection, is_well=is_well)
 
     async def fetch(self, statement: Statement, *values: Any) -> list[asyncpg.Record]:

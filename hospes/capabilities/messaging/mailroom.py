@@ -171,8 +171,11 @@ class Mailroom:
 
     async def _hand_over(self, workspace_id: int, message: Claimed, letter: Letter) -> Receipt:
         """Send it, unless its campaign was stopped or its guest left since the lot was taken, seconds ago."""
-        if not await self._goes_on(workspace_id, message):
-            return Receipt("withdrawn")
+        try:
+            if not await self._goes_on(workspace_id, message):
+                return Receipt("withdrawn")
+        except Busy as error:
+            return Receipt("later", error.message)
         if message.purpose != MARKETING or message.guest_id is None:
             return await self._carriers[message.channel].send(letter)
         try:
