@@ -241,3 +241,18 @@ async def test_who_is_changing_is_asked_again_later_and_takes_no_other_along(sen
 
     assert before == dict.fromkeys(sent.guests.values(), "sent") | {changing: "queued"}
     assert (await rows(sent.api, sent.campaign_id))[changing] == "unsubscribed"
+
+
+async def test_a_lost_connection_costs_no_message(sent: Sending) -> None:
+    connection = await asyncpg.connect(sent.home.dsn)
+    [holder] = await locks(sent, are_had=True)
+    await connection.execute("SELECT pg_terminate_backend($1)", holder)
+    await connection.close()
+
+    sent.holding.open.set()
+    await sent.working
+    sent.home.clock.advance(minutes=2)
+    await sent.mailroom.run(sent.api.workspace_id)
+
+    assert sorted(sent.holding.taken) == sorted(sent.guests)
+    assert await rows(sent.api, sent.campaign_id) == dict.fromkeys(sent.guests.values(), "sent")
