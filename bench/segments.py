@@ -199,8 +199,8 @@ async def _differences(house: House, connection: Any, workspace_id: int, first: 
     written = time.perf_counter() - began
     await _settled(connection, workspace_id)
     took = time.perf_counter() - began
-    async with house.database.begin(workspace_id, now=house.clock.now(), actor=_ACTOR) as tx:
-        found = [await checking.check(tx, one) for one in await checking.published(tx)]
+    async with house.database.snapshot(workspace_id, now=house.clock.now(), actor=_ACTOR) as reader:
+        found = [await checking.check(reader, one) for one in await checking.published(reader)]
     wrong = sum(len(one.missing) + len(one.surplus) for one in found)
     row(f"members against a recomputation, {total:,} mixed events", wrong, "guests", "0", wrong == 0)
     print(f"    {sum(one.members for one in found):,} members; written in {written:.0f} s, followed in {took:.0f} s")

@@ -7,18 +7,17 @@ from typing import Annotated
 import msgspec
 import typer
 
-from hospes.base.db import Actor, Tx
+from hospes.base.db import Tx
 from hospes.capabilities import campaigns, workspaces
 from hospes.capabilities.campaigns import reports
 from hospes.cli.session import DataDir, Json, settings_for, show, told, with_house
-from hospes.cli.working import in_workspace
+from hospes.cli.working import ACTOR, in_workspace
 from hospes.house import House
 
 app = typer.Typer(no_args_is_help=True, help="Campaigns: what is planned, what is sent, and what came of it.")
 
 WorkspaceId = Annotated[int, typer.Argument(help="The workspace.")]
 CampaignId = Annotated[int, typer.Argument(help="The campaign.")]
-_ACTOR = Actor("cli", "Command line")
 
 
 @app.command("list")
@@ -125,7 +124,7 @@ def export(
 
     async def work(house: House) -> None:
         await workspaces.get(house.database, workspace_id)
-        reader = house.database.reader(workspace_id, now=await house.instant(workspace_id), actor=_ACTOR)
+        reader = house.database.reader(workspace_id, now=await house.instant(workspace_id), actor=ACTOR)
         async for page in await campaigns.exports.written(reader, campaign_id, form, figure=figure):
             sys.stdout.write(page)
 

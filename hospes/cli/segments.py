@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from hospes.base.db import Tx
+from hospes.base.db import Reader, Tx
 from hospes.base.errors import Invalid
 from hospes.capabilities import guests, segments
 from hospes.cli.session import DataDir, Json, show, told
-from hospes.cli.working import in_workspace
+from hospes.cli.working import at_one_moment, in_workspace
 
 app = typer.Typer(no_args_is_help=True, help="Segments of a workspace.")
 
@@ -137,11 +137,11 @@ def check(
 ) -> None:
     """Compare members with a full recomputation; exit status 1 when they differ."""
 
-    async def work(tx: Tx) -> list[segments.Difference]:
-        chosen = [segment_id] if segment_id is not None else await segments.checking.published(tx)
-        return [await segments.check(tx, one) for one in chosen]
+    async def work(reader: Reader) -> list[segments.Difference]:
+        chosen = [segment_id] if segment_id is not None else await segments.checking.published(reader)
+        return [await segments.check(reader, one) for one in chosen]
 
-    found = in_workspace(data_dir, workspace_id, work)
+    found = at_one_moment(data_dir, workspace_id, work)
     if as_json:
         show(found)
     for one in [] if as_json else found:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hospes.base import money
-from hospes.base.db import Actor, Tx
+from hospes.base.db import Actor, Reader, Tx
 from hospes.base.errors import Invalid
 from hospes.capabilities import staff, workspaces
 from hospes.cli.session import settings_for, told, with_house
@@ -15,7 +15,7 @@ from hospes.house import House
 
 T = TypeVar("T")
 
-_ACTOR = Actor("cli", "Command line")
+ACTOR = Actor("cli", "Command line")
 
 
 def instant(text: str | None, option: str) -> datetime | None:
@@ -48,13 +48,26 @@ def in_workspace(data_dir: Path | None, workspace_id: int, work: Callable[[Tx], 
     return in_house(data_dir, workspace_id, lambda _house, tx: work(tx))
 
 
+def at_one_moment(data_dir: Path | None, workspace_id: int, work: Callable[[Reader], Awaitable[T]]) -> T:
+    """As `in_workspace`, for reading that has to agree with itself, whatever is committed meanwhile."""
+
+    async def whole(house: House) -> T:
+        await workspaces.get(house.database, workspace_id)
+        now = await house.instant(workspace_id)
+        async with house.database.snapshot(workspace_id, now=now, actor=ACTOR) as reader:
+            return await work(reader)
+
+    with told():
+        return with_house(settings_for(data_dir), whole)
+
+
 def in_house(data_dir: Path | None, workspace_id: int, work: Callable[[House, Tx], Awaitable[T]]) -> T:
     """As `in_workspace`, for work that needs the house's secrets or settings too."""
 
     async def whole(house: House) -> T:
         await workspaces.get(house.database, workspace_id)
         now = await house.instant(workspace_id)
-        async with house.database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
+        async with house.database.begin(workspace_id, now=now, actor=ACTOR) as tx:
             return await work(house, tx)
 
     with told():
@@ -64,7 +77,7 @@ def in_house(data_dir: Path | None, workspace_id: int, work: Callable[[House, Tx
 async def noted(house: House, workspace_id: int, action: str, **facts: Any) -> None:
     """In the workspace's audit log, right after what belongs to the house was done."""
     now = await house.instant(workspace_id)
-    async with house.database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
+    async with house.database.begin(workspace_id, now=now, actor=ACTOR) as tx:
         await staff.audit.note(tx, action, **facts)
 
 

@@ -108,6 +108,13 @@ async def test_a_check_names_who_is_missing_and_who_is_too_many(api: Api) -> Non
     assert (wrong.missing, wrong.surplus) == ([anna["id"]], [999999])
 
 
+async def test_who_is_still_to_be_judged_is_no_difference(api: Api) -> None:
+    segment_id = await published(api, all_of(EVERYONE))
+    await api.new_guest(email="anna@example.com")
+
+    assert (await checking.check(api.reader(), segment_id)).is_none
+
+
 async def test_everybody_who_is_in_when_a_segment_is_published_entered_it_then(api: Api) -> None:
     anna = await api.new_guest(email="anna@example.com")
     api.home.clock.jump(NOON + timedelta(hours=1))

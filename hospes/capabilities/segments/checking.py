@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from hospes.base.db import Tx, sql
+from hospes.base.db import Reader, sql
 from hospes.capabilities.segments import compiling
 from hospes.capabilities.segments.definitions import get
 from hospes.capabilities.segments.rules import parse
@@ -24,21 +24,31 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 MEMBERS = sql("SELECT guest_id FROM segment_members WHERE workspace_id = $1 AND segment_id = $2")
+# Who is still to be judged: something happened, or the clock came to an instant, within this second.
+PENDING = sql("""
+    SELECT coalesce(g.merged_into, g.id)
+      FROM segment_notes n
+      JOIN guests g ON g.workspace_id = $1 AND g.id = n.guest_id
+     WHERE n.workspace_id = $1
+     UNION
+    SELECT guest_id FROM segment_dues WHERE workspace_id = $1 AND segment_id = $2 AND due_at <= $3
+""")
 PUBLISHED = sql("SELECT id FROM segments WHERE workspace_id = $1 AND status = 'published' ORDER BY id")
 
 
-async def published(tx: Tx) -> list[int]:
+async def published(reader: Reader) -> list[int]:
     """The segments that have something to compare."""
-    return list(await tx.column(PUBLISHED))
+    return list(await reader.column(PUBLISHED))
 
 
-async def check(tx: Tx, segment_id: int, *, at: datetime | None = None) -> Difference:
+async def check(reader: Reader, segment_id: int, *, at: datetime | None = None) -> Difference:
     """Compare a segment's members with everybody for whom its rules hold. Raises NotFound.
 
-    What happened in the last second may not be judged yet, and is no difference a moment later.
+    All that is read has to be of one moment, as a snapshot is. Who is still to be judged in it does not count.
     """
-    segment = await get(tx, segment_id)
-    compiled = compiling.listing(parse(segment.rules), await compiling.surroundings(tx))
-    expected = set(await tx.column(compiled.statement, at or tx.now, *compiled.values))
-    actual = set(await tx.column(MEMBERS, segment_id))
-    return Difference(segment_id, len(actual), sorted(expected - actual), sorted(actual - expected))
+    segment = await get(reader, segment_id)
+    compiled = compiling.listing(parse(segment.rules), await compiling.surroundings(reader))
+    expected = set(await reader.column(compiled.statement, at or reader.now, *compiled.values))
+    actual = set(await reader.column(MEMBERS, segment_id))
+    pending = set(await reader.column(PENDING, segment_id, at or reader.now))
+    return Difference(segment_id, len(actual), sorted(expected - actual - pending), sorted(actual - expected - pending))
