@@ -9,18 +9,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
 
 from hospes.base.db import Actor, Database
-from hospes.base.errors import Busy
-from hospes.base.secrets import Vault, same
+from hospes.base.secrets import Vault
 from hospes.capabilities.automations import locks, openings
 from hospes.capabilities.automations.openings import Opening
-from hospes.web.requests import Refusal, whole_body
+from hospes.web.hooks import Hook, Terms, objects
 
-_MOST_BYTES = 1024 * 1024
-_MOST_REPORTS = 1000
+_TERMS = Terms(
+    most_bytes=1024 * 1024,
+    wanted="POST reports as JSON.",
+    unreadable="The body is not JSON of a known form.",
+    catches=(msgspec.DecodeError, UnicodeDecodeError, RecursionError),
+)
+_PURPOSE = ("locks", "hook")
 _ACTOR = Actor("lock", "Lock hook")
 # Of Nuki's log: unlocked or unlatched, by the keypad, and it worked. https://developer.nuki.io
 _NUKI_OPENS, _NUKI_KEYPAD, _NUKI_WELL = (1, 3), 255, 0
@@ -48,7 +50,7 @@ class _Nuki(msgspec.Struct, frozen=True, rename="camel"):
 
 def secret(vault: Vault) -> str:
     """The last part of the hook's address."""
-    return vault.mark("locks", "hook")
+    return vault.mark(*_PURPOSE)
 
 
 class LockHook:
@@ -56,28 +58,14 @@ class LockHook:
 
     def __init__(self, database: Database, vault: Vault, instant: Callable[[int], Awaitable[datetime]]) -> None:
         self._database = database
-        self._vault = vault
         self._instant = instant
+        self._hook = Hook(lambda given: vault.is_mark(given, *_PURPOSE), _TERMS, self._take)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        response = await self._answer(Request(scope, receive))
-        await response(scope, receive, send)
+        await self._hook(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
-        if not same(request.path_params["token"].encode(), secret(self._vault).encode()):
-            return PlainTextResponse("Not found.\n", 404)
-        if request.method != "POST":
-            return PlainTextResponse("POST reports as JSON.\n", 405, {"allow": "POST"})
-        try:
-            read = _read(await whole_body(request.receive, most=_MOST_BYTES))
-            noted = [await self._note(opening) for opening in read]
-        except Refusal as refusal:
-            return PlainTextResponse(f"{refusal.detail}\n", refusal.status, refusal.headers)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return PlainTextResponse("The body is not JSON of a known form.\n", 400)
-        except Busy:
-            return PlainTextResponse("Busy. Send it again.\n", 503, {"retry-after": "5"})
-        return PlainTextResponse(f"{sum(noted)} noted.\n")
+    async def _take(self, raw: bytes, _content_type: str) -> int:
+        return sum([await self._note(opening) for opening in _read(raw)])
 
     async def _note(self, opening: Opening) -> bool:
         place = locks.named(opening.name)
@@ -91,11 +79,7 @@ class LockHook:
 
 def _read(raw: bytes) -> Sequence[Opening]:
     """What a request says. Raises msgspec.DecodeError."""
-    document = msgspec.json.decode(raw)
-    reports = document if isinstance(document, list) else [document]
-    if len(reports) > _MOST_REPORTS or not all(isinstance(report, dict) for report in reports):
-        raise msgspec.DecodeError
-    return [opening for report in reports if (opening := _opening(report))]
+    return [opening for report in objects(raw) if (opening := _opening(report))]
 
 
 def _opening(report: dict[str, Any]) -> Opening | None:
