@@ -1,4 +1,4 @@
--- squawk-ignore-file require-concurrent-index-creation
+-- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion
 -- (the index is built in seconds, and nobody has a large table yet)
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '600s';
