@@ -353,9 +353,9 @@ class Database:
 
 # What PostgreSQL or its driver says of values that validation should have caught (case S6).
 _CLIENT_FAULTS = ("22", "54000", "54001")
-# Deadlock, serialization, lock and statement time limits, too many connections, shutdown.
+# Deadlock, serialization, lock and statement time limits, too many connections, shutdown, a disk that fails.
 _WAITED = ("57014", "55P03")
-_BUSY = ("40", "55P03", "57", "53", "08")
+_BUSY = ("40", "55P03", "57", "53", "08", "58")
 
 
 def translated(error: BaseException) -> HospesError:

