@@ -38,18 +38,10 @@ def named(guest_ids: list[int]) -> Audience:
 
 # Those who answer for the named ones; a guest who was merged is who it became.
 NAMED = sql("""
-    WITH RECURSIVE named AS (
-        SELECT id, merged_into, true AS is_asked
-          FROM guests
-         WHERE workspace_id = $1 AND id = ANY ($2::bigint[])
-         UNION
-        SELECT g.id, g.merged_into, false
-          FROM guests g
-          JOIN named n ON n.merged_into = g.id
-         WHERE g.workspace_id = $1
-    )
-    SELECT (SELECT count(*) FROM named WHERE is_asked) AS known,
-           ARRAY(SELECT DISTINCT id FROM named WHERE merged_into IS NULL ORDER BY id) AS guest_ids
+    WITH named AS (SELECT id, merged_into FROM guests WHERE workspace_id = $1 AND id = ANY ($2::bigint[]))
+    SELECT (SELECT count(*) FROM named) AS known,
+           ARRAY(SELECT DISTINCT coalesce(merged_into, id) FROM named
+                  WHERE merged_into IS DISTINCT FROM id ORDER BY 1) AS guest_ids
 """)
 
 

@@ -27,7 +27,7 @@ from hospes.capabilities.guests.happenings import (
 )
 from hospes.capabilities.guests.identifiers import identifiers_of, known_by, owners
 from hospes.capabilities.guests.listing import Page, Wanted, list_page
-from hospes.capabilities.guests.merging import family, hold, merge, unmerge
+from hospes.capabilities.guests.merging import FAMILIES, family, hold, merge, unmerge
 from hospes.capabilities.guests.profile import (
     COLUMNS,
     Changes,
@@ -41,6 +41,7 @@ from hospes.capabilities.guests.profile import (
 
 __all__ = [
     "COLUMNS",
+    "FAMILIES",
     "Changes",
     "Guest",
     "GuestCreated",

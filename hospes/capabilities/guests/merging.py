@@ -22,6 +22,15 @@ _FIELDS = ("name", "email", "phone", "is_vip")
 
 FAMILY = sql("SELECT id FROM guests WHERE workspace_id = $1 AND (id = $2 OR merged_into = $2)")
 
+# For the statement of somebody who asks about the guests $2: under which ids things of each may stand.
+FAMILIES = """
+    WITH family AS (
+        SELECT id AS head, id FROM unnest($2::bigint[]) AS id
+         UNION
+        SELECT merged_into, id FROM guests WHERE workspace_id = $1 AND merged_into = ANY ($2::bigint[])
+    )
+"""
+
 
 async def family(reader: Reader, guest_id: int) -> list[int]:
     """The ids under which things of this guest may stand. Raises NotFound."""

@@ -26,16 +26,11 @@ log = structlog.get_logger()
 
 # What stands under the ids of those who were merged is theirs who answer for them.
 CLOSE = sql("""
-    WITH RECURSIVE family AS (
-        SELECT id FROM guests WHERE workspace_id = $1 AND id = ANY ($2::bigint[])
-         UNION
-        SELECT g.id
-          FROM guests g
-          JOIN family ON g.merged_into = family.id
-         WHERE g.workspace_id = $1
-    )
     SELECT count(pg_advisory_xact_lock(hashtextextended('reach ' || id, $1)))
-      FROM (SELECT id FROM family ORDER BY id) AS ordered
+      FROM (SELECT id
+              FROM guests
+             WHERE workspace_id = $1 AND (id = ANY ($2::bigint[]) OR merged_into = ANY ($2::bigint[]))
+             ORDER BY id) AS family
 """)
 PATIENCE = sql("SELECT set_config('lock_timeout', $2, true) FROM (VALUES ($1::bigint)) AS here (workspace_id)")
 
@@ -79,22 +74,15 @@ LET_GO = sql(
 # A statement of its own behind the locks: it sees whatever was committed before they were had.
 AGREES = sql(
     f"""
-    SELECT coalesce((
-               WITH RECURSIVE up AS (
-                   SELECT id, merged_into, email_consent, sms_consent, push_consent
-                     FROM guests
-                    WHERE workspace_id = o.workspace_id AND id = o.guest_id
-                    UNION
-                   SELECT g.id, g.merged_into, g.email_consent, g.sms_consent, g.push_consent
-                     FROM up
-                     JOIN guests g ON g.workspace_id = o.workspace_id AND g.id = up.merged_into
-               )
-               SELECT CASE o.channel WHEN 'email' THEN email_consent WHEN 'sms' THEN sms_consent ELSE push_consent END
-                 FROM up
-                WHERE merged_into IS NULL), false)
+    SELECT coalesce(CASE o.channel WHEN 'email' THEN g.email_consent
+                                   WHEN 'sms' THEN g.sms_consent
+                                   ELSE g.push_consent END, false)
       {_ASKED}
+      LEFT JOIN guests old ON old.workspace_id = o.workspace_id AND old.id = o.guest_id
+      LEFT JOIN guests g ON g.workspace_id = o.workspace_id AND g.id = coalesce(old.merged_into, old.id)
+                        AND g.merged_into IS NULL
      ORDER BY o.place
-    """,  # noqa: S608 (constants only)
+    """,
     across=_SIDE_BY_SIDE,
 )
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hospes.base.db import Reader, sql
+from hospes.capabilities import guests
 from hospes.capabilities.loyalty import programs, tiers
 
 
@@ -46,14 +47,8 @@ IS_WINDOWED = """
 """
 
 # What merged guests have counts for the guest that answers for them.
-STANDINGS = sql("""
-    WITH RECURSIVE family AS (
-        SELECT id AS head, id FROM unnest($2::bigint[]) AS id
-         UNION
-        SELECT family.head, g.id
-          FROM family
-          JOIN guests g ON g.workspace_id = $1 AND g.merged_into = family.id
-    )
+STANDINGS = sql(f"""
+    {guests.FAMILIES}
     SELECT f.head AS guest_id,
            coalesce(sum((SELECT sum(l.points_left)
                            FROM loyalty_lots l
@@ -63,7 +58,7 @@ STANDINGS = sql("""
                     0)::bigint AS earned
       FROM family f
      GROUP BY f.head
-""")
+""")  # noqa: S608 (constants only)
 
 
 async def standings(reader: Reader, guest_ids: Sequence[int]) -> dict[int, Standing]:

@@ -45,27 +45,14 @@ async def surroundings(reader: Reader) -> Surroundings:
 
 # Who answers for each merged guest.
 _MERGED = """
-    WITH RECURSIVE merged AS (
-        SELECT c.id, g.id AS head
-          FROM guests g
-          JOIN guests c ON c.workspace_id = $1 AND c.merged_into = g.id
-         WHERE g.workspace_id = $1 AND g.merged_into IS NULL AND g.absorbed > 0
-         UNION
-        SELECT c.id, merged.head
-          FROM merged
-          JOIN guests c ON c.workspace_id = $1 AND c.merged_into = merged.id
-    )
+    WITH merged AS (SELECT id, merged_into AS head FROM guests WHERE workspace_id = $1 AND merged_into <> id)
 """
 # The ids under which things of a guest may stand.
 _FAMILY = """
      CROSS JOIN LATERAL (
-           SELECT CASE WHEN g.absorbed = 0 THEN ARRAY[g.id] ELSE (
-                  WITH RECURSIVE family AS (
-                      SELECT g.id
-                       UNION
-                      SELECT c.id FROM guests c JOIN family ON c.workspace_id = $1 AND c.merged_into = family.id
-                  )
-                  SELECT array_agg(family.id) FROM family) END AS ids) f
+           SELECT CASE WHEN g.absorbed = 0 THEN ARRAY[g.id]
+                       ELSE g.id || ARRAY(SELECT c.id FROM guests c WHERE c.workspace_id = $1 AND c.merged_into = g.id)
+                  END AS ids) f
 """
 _JUDGE = """
     WITH asked AS (

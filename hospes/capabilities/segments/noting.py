@@ -66,7 +66,7 @@ class Noted(msgspec.Struct, frozen=True):
 
 # The oldest transactions first. A merged guest leads to the one that answers for it; it is to leave, too.
 TAKE = sql("""
-    WITH RECURSIVE oldest AS (
+    WITH oldest AS (
         SELECT transaction, guest_id, topic
           FROM segment_notes
          WHERE workspace_id = $1
@@ -77,18 +77,10 @@ TAKE = sql("""
          USING oldest o
          WHERE n.workspace_id = $1 AND n.transaction = o.transaction AND n.guest_id = o.guest_id AND n.topic = o.topic
         RETURNING n.guest_id, n.topic, n.noted_at
-    ), up AS (
-        SELECT DISTINCT t.guest_id, g.id, g.merged_into
-          FROM taken t
-          JOIN guests g ON g.workspace_id = $1 AND g.id = t.guest_id
-         UNION
-        SELECT up.guest_id, g.id, g.merged_into
-          FROM up
-          JOIN guests g ON g.workspace_id = $1 AND g.id = up.merged_into
     )
-    SELECT t.guest_id, up.id AS head, t.topic, t.noted_at
+    SELECT t.guest_id, coalesce(g.merged_into, g.id) AS head, t.topic, t.noted_at
       FROM taken t
-      LEFT JOIN up ON up.guest_id = t.guest_id AND up.merged_into IS NULL
+      LEFT JOIN guests g ON g.workspace_id = $1 AND g.id = t.guest_id AND g.merged_into IS DISTINCT FROM g.id
 """)
 
 

@@ -126,19 +126,13 @@ async def with_open(database: Database) -> list[int]:
 
 
 # The visits of merged guests count for the guest that answers for them.
-COUNTS = sql("""
-    WITH RECURSIVE family AS (
-        SELECT id AS head, id FROM unnest($2::bigint[]) AS id
-         UNION
-        SELECT family.head, g.id
-          FROM family
-          JOIN guests g ON g.workspace_id = $1 AND g.merged_into = family.id
-    )
+COUNTS = sql(f"""
+    {guests.FAMILIES}
     SELECT f.head AS guest_id, count(*) AS times
       FROM family f
       JOIN visits v ON v.workspace_id = $1 AND v.guest_id = f.id
      GROUP BY f.head
-""")
+""")  # noqa: S608 (constants only)
 # For the statement of somebody who reads guests as `g`.
 COUNT_OF_GUEST = "(SELECT count(*) FROM visits v WHERE v.workspace_id = $1 AND v.guest_id = g.id)"
 
