@@ -58,9 +58,7 @@ async def record(
     `is_after_user`: the event of a user who was made here is not older than the user. Audience API 3.4.
     `settled` are types of attributes, as they were committed; those that are settled here are added.
     """
-    known = await types.settle(tx, "event", (one.attributes for one in told), settled or {})
-    if settled is not None:
-        settled.update(known)
+    known = await types.settle(tx, "event", (one.attributes for one in told), settled)
     news = await _news(tx, told)
     guests = await _known(tx, told)
     outcomes: list[Told] = []

@@ -1,7 +1,6 @@
 """An attribute keeps the type that it was first saved with. Audience API 2.1."""
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -46,21 +45,17 @@ class _Type(msgspec.Struct, frozen=True):
 
 
 async def settle(
-    tx: Tx, subject: str, told: Iterable[dict[str, Any]], known: Mapping[str, str] = MappingProxyType({})
+    tx: Tx, subject: str, told: Iterable[dict[str, Any]], settled: dict[str, str] | None = None
 ) -> dict[str, str]:
     """The type of every attribute that is told; what nobody told before gets the type it has here first.
 
-    What is `known` is not asked for.
+    Added to what is `settled`, which is not asked for again.
     """
-    types: dict[str, str] = {}
+    types = {} if settled is None else settled
     first: dict[str, str] = {}
     for attributes in told:
         for name, value in attributes.items():
-            if value is None or name in types or name in first:
-                continue
-            if name in known:
-                types[name] = known[name]
-            else:
+            if value is not None and name not in types and name not in first:
                 first[name] = kind(value)
     if first:
         found = await tx.all(_Type, SETTLE, subject, list(first), list(first.values()), tx.now)
