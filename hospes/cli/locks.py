@@ -6,7 +6,7 @@ import typer
 
 from hospes.base.errors import Invalid
 from hospes.capabilities import automations
-from hospes.cli.session import DataDir, Json, settings_for, show, told, vault_of
+from hospes.cli.session import DataDir, Json, show, show_hook, told
 from hospes.cli.working import in_workspace
 from hospes.doors import lock_hook
 from hospes.providers import arrangements
@@ -45,13 +45,7 @@ def use(
 @app.command("hook")
 def hook(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Print the address to which locks report that a guest's code opened a door."""
-    with told():
-        settings = settings_for(data_dir)
-        url = f"{settings.public_url}/hooks/locks/{lock_hook.secret(vault_of(settings))}"
-    if as_json:
-        show({"url": url})
-    else:
-        print(url)
+    show_hook("locks", lock_hook.secret, data_dir=data_dir, as_json=as_json)
 
 
 @app.command("remove")

@@ -9,7 +9,7 @@ import typer
 from hospes.base.db import Tx
 from hospes.base.errors import Invalid
 from hospes.capabilities.messaging import senders
-from hospes.cli.session import DataDir, Json, settings_for, show, told, vault_of, with_house
+from hospes.cli.session import DataDir, Json, settings_for, show, show_hook, told, with_house
 from hospes.cli.working import in_workspace
 from hospes.doors import mail_hook
 
@@ -22,13 +22,7 @@ Domain = Annotated[str, typer.Argument(help="The domain, such as hotel.example."
 @app.command("hook")
 def hook(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Print the address to which your mail server or provider reports what became of messages."""
-    with told():
-        settings = settings_for(data_dir)
-        url = f"{settings.public_url}/hooks/mail/{mail_hook.secret(vault_of(settings))}"
-    if as_json:
-        show({"url": url})
-    else:
-        print(url)
+    show_hook("mail", mail_hook.secret, data_dir=data_dir, as_json=as_json)
 
 
 @app.command("domains")

@@ -43,6 +43,17 @@ def show(value: Any) -> None:
     print(json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False), flush=True)
 
 
+def show_hook(kind: str, secret: Callable[[Vault], str], *, data_dir: Path | None, as_json: bool) -> None:
+    """The address to which others report; `secret` makes its last part."""
+    with told():
+        settings = settings_for(data_dir)
+        url = f"{settings.public_url}/hooks/{kind}/{secret(vault_of(settings))}"
+    if as_json:
+        show({"url": url})
+    else:
+        print(url)
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Turns the house's errors into one sentence and exit status 1."""

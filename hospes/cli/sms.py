@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hospes.cli.session import DataDir, Json, settings_for, show, told, vault_of, with_house
+from hospes.cli.session import DataDir, Json, settings_for, show, show_hook, told, with_house
 from hospes.doors import sms_hook
 
 app = typer.Typer(no_args_is_help=True, help="Text messages: the hook for your provider, and trying it out.")
@@ -13,13 +13,7 @@ app = typer.Typer(no_args_is_help=True, help="Text messages: the hook for your p
 @app.command("hook")
 def hook(data_dir: DataDir = None, as_json: Json = False) -> None:
     """Print the address to which your provider reports what became of text messages, and what guests wrote."""
-    with told():
-        settings = settings_for(data_dir)
-        url = f"{settings.public_url}/hooks/sms/{sms_hook.secret(vault_of(settings))}"
-    if as_json:
-        show({"url": url})
-    else:
-        print(url)
+    show_hook("sms", sms_hook.secret, data_dir=data_dir, as_json=as_json)
 
 
 @app.command("receive")
