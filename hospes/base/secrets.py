@@ -67,10 +67,6 @@ class Vault:
         except (InvalidTag, ValueError) as error:
             raise Unreadable from error
 
-    def is_current(self, sealed: bytes) -> bool:
-        """Whether today's key sealed it."""
-        return sealed[len(_VERSION) : len(_VERSION) + _KEY_ID_BYTES] == self.key_id
-
     def sign(self, claims: Mapping[str, Any], purpose: str) -> str:
         """A token that anybody can read and nobody can change: `base64url(JSON).base64url(HMAC)`.
 
@@ -135,13 +131,18 @@ def new_key() -> str:
     return base64.b64encode(ids.random_bytes(32)).decode()
 
 
+def keys_in(text: str) -> list[str]:
+    """Today's key, and the older ones behind it."""
+    return text.replace(",", " ").split()
+
+
 def vault_from(text: str) -> Vault:
     """The vault for `HOSPES_SECRET_KEY`: 32 bytes in base64, and behind it, with commas or blanks, older keys.
 
     Raises Misconfigured, naming the command that makes one.
     """
     try:
-        keys = [base64.b64decode(one, validate=True) for one in text.replace(",", " ").split()]
+        keys = [base64.b64decode(one, validate=True) for one in keys_in(text)]
     except ValueError:
         keys = []
     if not keys or any(len(key) != 32 for key in keys):

@@ -4,13 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from hospes.base.db import Actor
 from hospes.capabilities import analytics, workspaces
 from hospes.cli.session import DataDir, Json, say, settings_for, show, told, with_house
+from hospes.cli.working import ACTOR
 
 app = typer.Typer(no_args_is_help=True, help="Figures, and the proof that they are right.")
-
-_ACTOR = Actor("cli", "Command line")
 
 
 @app.command("verify")
@@ -30,7 +28,7 @@ def verify(
             await workspaces.get(house.database, one)
             say(f"Counting workspace {one}")
             now = await house.instant(one)
-            async with house.database.begin(one, now=now, actor=_ACTOR) as tx:
+            async with house.database.begin(one, now=now, actor=ACTOR) as tx:
                 found[one] = await analytics.recount(tx, mend=mend)
         return found
 

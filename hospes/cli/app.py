@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from hospes.base.db import Actor
 from hospes.base.errors import Invalid
-from hospes.base.secrets import digest
+from hospes.base.secrets import digest, keys_in
 from hospes.capabilities import access, guests, workspaces
 from hospes.cli import (
     analytics,
@@ -33,8 +32,8 @@ from hospes.cli import demo as demo_workspace
 from hospes.cli import doctor as examination
 from hospes.cli import guests as privacy
 from hospes.cli import secret_key as secret_key_commands
-from hospes.cli.session import DataDir, Json, keys_in, say, secret_key, settings_for, show, told, with_house
-from hospes.cli.working import noted
+from hospes.cli.session import DataDir, Json, say, secret_key, settings_for, show, told, with_house
+from hospes.cli.working import ACTOR, noted
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -66,8 +65,6 @@ app.add_typer(analytics.app, name="analytics")
 app.add_typer(locks.app, name="locks")
 app.add_typer(segments.app, name="segments")
 app.add_typer(secret_key_commands.app, name="secret-key")
-
-_ACTOR = Actor("cli", "Command line")
 
 
 @app.command()
@@ -301,7 +298,7 @@ def merge_guests(
 
     async def work(house: Any) -> int:
         now = await house.instant(workspace_id)
-        async with house.database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
+        async with house.database.begin(workspace_id, now=now, actor=ACTOR) as tx:
             return await guests.merge(tx, kept, merged, evidence=evidence)
 
     with told():
@@ -318,7 +315,7 @@ def unmerge_guests(workspace_id: int, merge_id: int, data_dir: DataDir = None, a
 
     async def work(house: Any) -> None:
         now = await house.instant(workspace_id)
-        async with house.database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
+        async with house.database.begin(workspace_id, now=now, actor=ACTOR) as tx:
             await guests.unmerge(tx, merge_id)
 
     with told():

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from hospes.base.db import Actor, Tx
+from hospes.base.db import Tx
 from hospes.capabilities import calendars, properties, workspaces
 from hospes.capabilities.calendars import leaving, publishing, subscriptions
 from hospes.cli.session import DataDir, Json, say, settings_for, show, told, with_house
-from hospes.cli.working import in_house, in_workspace
+from hospes.cli.working import ACTOR, in_house, in_workspace
 from hospes.house import House
 
 app = typer.Typer(no_args_is_help=True, help="Calendars of channels: where bookings come from, and our own.")
@@ -18,7 +18,6 @@ app = typer.Typer(no_args_is_help=True, help="Calendars of channels: where booki
 WorkspaceId = Annotated[int, typer.Argument(help="The workspace.")]
 PropertyId = Annotated[int, typer.Argument(help="The property.")]
 CalendarId = Annotated[int, typer.Argument(help="The calendar.")]
-_ACTOR = Actor("cli", "Command line")
 # For a worker of a running server that has taken the poll.
 _PATIENCE_SECONDS = 60
 
@@ -89,7 +88,7 @@ def poll(
 
         await workspaces.get(house.database, workspace_id)
         now = await house.instant(workspace_id)
-        async with house.database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
+        async with house.database.begin(workspace_id, now=now, actor=ACTOR) as tx:
             count = await subscriptions.hurry(tx, calendar_id)
         say(f"Polling {count} calendar{'' if count == 1 else 's'}")
         async with Outbound(house.destinations, house.clock) as outbound:
@@ -108,7 +107,7 @@ async def _polled(
     house: House, workspace_id: int, calendar_id: int | None, since: datetime
 ) -> list[calendars.Calendar]:
     """The calendars, once each was polled: a worker beside us may have taken some."""
-    reader = house.database.reader(workspace_id, now=since, actor=_ACTOR)
+    reader = house.database.reader(workspace_id, now=since, actor=ACTOR)
     for _ in range(_PATIENCE_SECONDS * 10):
         found = await subscriptions.list_all(reader)
         found = [one for one in found if one.is_active and calendar_id in (None, one.id)]

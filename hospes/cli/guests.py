@@ -7,14 +7,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from hospes.base.db import Actor
 from hospes.base.errors import Busy, Conflict, Invalid, NotFound
 from hospes.capabilities import record, workspaces
 from hospes.cli.session import DataDir, Json, say, settings_for, show, told, with_house
-from hospes.cli.working import in_workspace
+from hospes.cli.working import ACTOR, in_workspace
 from hospes.house import House
 
-_ACTOR = Actor("cli", "Command line")
 _TOLD_EVERY = 1_000
 _TRIES = 5
 
@@ -41,7 +39,7 @@ def export(
     async def work(house: House) -> bytes:
         await workspaces.get(house.database, workspace_id)
         now = await house.instant(workspace_id)
-        async with house.database.snapshot(workspace_id, now=now, actor=_ACTOR) as reader:
+        async with house.database.snapshot(workspace_id, now=now, actor=ACTOR) as reader:
             exported = await record.export(reader, guest_id)
         return exported.packed()
 
@@ -152,7 +150,7 @@ async def _erase(house: House, workspace_id: int, guest_id: int) -> None:
 
 async def _erase_once(house: House, workspace_id: int, guest_id: int) -> None:
     now = await house.instant(workspace_id)
-    async with house.database.begin(workspace_id, now=now, actor=_ACTOR) as tx:
+    async with house.database.begin(workspace_id, now=now, actor=ACTOR) as tx:
         await record.erase(tx, guest_id, evidence="command line")
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import typer
 
 from hospes.base.errors import Misconfigured
-from hospes.base.secrets import new_key
+from hospes.base.secrets import keys_in, new_key
 from hospes.base.settings import Settings
-from hospes.cli.session import DataDir, Json, key_file, keys_in, secret_key, settings_for, show, told, with_house
+from hospes.cli.session import DataDir, Json, key_file, secret_key, settings_for, show, told, with_house
 from hospes.house import chores
 
 app = typer.Typer(no_args_is_help=True, help="The key that seals secrets in the database.")

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 from hospes.base import data_folder, ids, metrics
 from hospes.base.errors import Misconfigured
 from hospes.base.postgres import EmbeddedPostgres
+from hospes.base.secrets import keys_in
 from hospes.base.settings import HELD, Settings
 from hospes.capabilities import access, events, staff
 from hospes.capabilities.events import cluster
 from hospes.cli import demo
-from hospes.cli.session import check_key, dsn_of, keys_in, say, secret_key, vault_of
+from hospes.cli.session import check_key, dsn_of, say, secret_key, vault_of
 from hospes.cli.supervisor import Child, Supervisor, bind
 from hospes.house import House, prepare
 from hospes.house.application import DOORS

@@ -84,11 +84,6 @@ def key_file(settings: Settings) -> Path:
     return data_folder.make(settings.data_dir) / "secret.key"
 
 
-def keys_in(text: str) -> list[str]:
-    """Today's key, and the older ones behind it."""
-    return text.replace(",", " ").split()
-
-
 async def check_key(settings: Settings, dsn: str) -> None:
     """Raises Misconfigured, with nothing written, when the key is not the database's, or is gone."""
     is_given = settings.secret_key is not None or key_file(settings).exists()

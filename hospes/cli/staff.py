@@ -6,15 +6,13 @@ import msgspec
 import typer
 
 from hospes.base import ids
-from hospes.base.db import Actor
 from hospes.base.errors import Invalid, NotFound
 from hospes.capabilities import staff, workspaces
 from hospes.cli.session import DataDir, Json, say, settings_for, show, told, with_house
-from hospes.cli.working import noted
+from hospes.cli.working import ACTOR, noted
 
 app = typer.Typer(no_args_is_help=True, help="People who sign in.")
 
-_ACTOR = Actor("cli", "Command line")
 _GENERATED = 24
 
 Email = Annotated[str, typer.Argument(help="Their email address.")]
@@ -146,7 +144,7 @@ def remove(email: Email, workspace: Workspace, data_dir: DataDir = None, as_json
     async def work(house: Any) -> int:
         await workspaces.get(house.database, workspace)
         person = await _person(house, email)
-        async with house.database.begin(workspace, now=await house.instant(workspace), actor=_ACTOR) as tx:
+        async with house.database.begin(workspace, now=await house.instant(workspace), actor=ACTOR) as tx:
             await staff.leave(tx, person.id)
         return person.id
 
@@ -181,7 +179,7 @@ async def _person(house: Any, email: str) -> staff.Person:
 
 
 async def _join(house: Any, workspace_id: int, staff_id: int, role: str) -> None:
-    async with house.database.begin(workspace_id, now=await house.instant(workspace_id), actor=_ACTOR) as tx:
+    async with house.database.begin(workspace_id, now=await house.instant(workspace_id), actor=ACTOR) as tx:
         await staff.join(tx, staff_id, role)
 
 
