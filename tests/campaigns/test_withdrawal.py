@@ -9,8 +9,11 @@ import pytest
 from aiosmtpd.smtp import SMTP as SmtpServer
 from aiosmtpd.smtp import Envelope, Session
 
+from hospes.base import db
+from hospes.base.errors import Busy
 from hospes.base.secrets import Vault
 from hospes.capabilities import campaigns, guests, record
+from hospes.capabilities.guests.reaching import Reach
 from hospes.capabilities.messaging import Letter, Mailroom, Receipt, sending
 from tests.campaigns.planning import broadcast, new_guest, rows, state, visit
 from tests.campaigns.test_life import launched
@@ -256,3 +259,13 @@ async def test_a_lost_connection_costs_no_message(sent: Sending) -> None:
 
     assert sorted(sent.holding.taken) == sorted(sent.guests)
     assert await rows(sent.api, sent.campaign_id) == dict.fromkeys(sent.guests.values(), "sent")
+
+
+async def test_where_no_connection_is_to_be_had_nobody_waits(home: Home) -> None:
+    database = await db.connect(home.dsn, clock=home.clock, size=1, statement_timeout_ms=1_000)
+    await database.close()
+    reach = Reach(database)
+
+    with pytest.raises(Busy):
+        async with asyncio.timeout(5), reach.held(1, 1, "email"):
+            pass

@@ -145,8 +145,10 @@ class Reach:
                     self._stirred.clear()
                     await self._let_go(session)
                     await self._answer(session)
-        except Exception as error:  # noqa: BLE001 (whoever asked was told)
+        except Exception as error:  # noqa: BLE001 (whoever asked is told)
             log.warning("consent.session_lost", error=type(error).__name__)
+            asked, self._asked = self._asked, []
+            _refuse(asked)
         finally:
             # The locks went with the session.
             self._held.clear()
@@ -169,9 +171,7 @@ class Reach:
             held = [row[0] for row in await session.fetch(HOLD, *rows)]
             agrees = [row[0] for row in await session.fetch(AGREES, *rows)]
         except Exception:
-            for question in asked:
-                if not question.answer.done():
-                    question.answer.set_exception(Busy())
+            _refuse(asked)
             raise
         for question, is_held, does_agree in zip(asked, held, agrees, strict=True):
             if is_held and does_agree and not question.answer.done():
@@ -181,3 +181,9 @@ class Reach:
                 self._stirred.set()
             if not question.answer.done():
                 question.answer.set_result("unsure" if not is_held else "yes" if does_agree else "no")
+
+
+def _refuse(asked: list[_Question]) -> None:
+    for question in asked:
+        if not question.answer.done():
+            question.answer.set_exception(Busy())
