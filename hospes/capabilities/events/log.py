@@ -1,6 +1,7 @@
 """Recording what happened, and reading it back.
 
-A position orders a workspace's log; a sequence number orders one guest's events, without gaps.
+A position orders a workspace's log; a sequence number orders one guest's events, without gaps,
+and what is tracked has none.
 Positions follow the ids of the transactions that wrote them, so a reader that stops below the
 oldest transaction still running (`list_after`) never misses an event. Readers that show the
 newest first (`list_newest`) see everything committed.

@@ -25,11 +25,24 @@ class Tracked(msgspec.Struct, frozen=True):
 
 
 async def record_tracked(tx: Tx, told: Sequence[Tracked]) -> None:
-    """Write many, at most 10,000, a guest's in their order; what follows them is told of all together."""
+    """Write many, at most 10,000, a guest's in their order; what follows them is told of all together.
+
+    They take no sequence numbers: no webhook carries them, and a receiver would miss what was never sent.
+    """
     if not told:
         return
-    rows = [(TRACKED, one.guest_id, one.name, encode_json(one.payload), one.occurred_at) for one in told]
-    await tx.run(WRITE, *await _numbered(tx, rows))
+    await tx.run(
+        TRACK,
+        tx.next_ordinal(len(told)),
+        TRACKED,
+        [one.guest_id for one in told],
+        [one.name for one in told],
+        [encode_json(one.payload) for one in told],
+        [one.occurred_at for one in told],
+        tx.actor.door,
+        tx.actor.name,
+        tx.recorded_at,
+    )
     for reaction in tx.tracked_reactions:
         await reaction(tx, told)
 
@@ -43,10 +56,10 @@ async def record_all(tx: Tx, told: Sequence[tuple[Event, datetime]]) -> None:
         return
     payloads: list[dict[str, Any]] = [msgspec.to_builtins(event) for event, _ in told]
     rows = [
-        (event.TYPE, event.guest_id, None, encode_json(payload), at)
+        (event.TYPE, event.guest_id, encode_json(payload), at)
         for (event, at), payload in zip(told, payloads, strict=True)
     ]
-    found = await tx.all(_Written, WRITE_AND_TELL, *await _numbered(tx, rows))
+    found = await tx.all(_Written, WRITE, *await _numbered(tx, rows))
     places = sorted(found, key=lambda one: one.position)
     for (event, at), payload, written in zip(told, payloads, places, strict=True):
         recorded = Recorded(written.position, written.sequence, None, event.TYPE, None, payload, at)
@@ -63,17 +76,24 @@ NUMBER = sql("""
         ON CONFLICT (workspace_id, subject, subject_id) DO UPDATE SET last = s.last + excluded.last
     RETURNING subject_id AS guest_id, last
 """)
-_WRITE = """
-    INSERT INTO events (workspace_id, position, type, guest_id, sequence, name, payload, door, actor, occurred_at,
+_BEGUN = "(SELECT pg_current_xact_id()::text::bigint + log_base AS base FROM installation)"
+WRITE = sql(f"""
+    INSERT INTO events (workspace_id, position, type, guest_id, sequence, payload, door, actor, occurred_at,
                         recorded_at)
-    SELECT $1, (begun.base << 16) | ($2 + place - 1), type, guest_id, sequence, name, payload::jsonb, $9, $10,
-           occurred_at, $11
-      FROM (SELECT pg_current_xact_id()::text::bigint + log_base AS base FROM installation) begun
-     CROSS JOIN unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[])
-                WITH ORDINALITY AS told (type, guest_id, sequence, name, payload, occurred_at, place)
-"""
-WRITE = sql(_WRITE)
-WRITE_AND_TELL = sql(_WRITE + "RETURNING position, sequence")
+    SELECT $1, (begun.base << 16) | ($2 + place - 1), type, guest_id, sequence, payload::jsonb, $8, $9,
+           occurred_at, $10
+      FROM {_BEGUN} begun
+     CROSS JOIN unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[])
+                WITH ORDINALITY AS told (type, guest_id, sequence, payload, occurred_at, place)
+    RETURNING position, sequence
+""")  # noqa: S608 (constants only)
+TRACK = sql(f"""
+    INSERT INTO events (workspace_id, position, type, guest_id, name, payload, door, actor, occurred_at, recorded_at)
+    SELECT $1, (begun.base << 16) | ($2 + place - 1), $3, guest_id, name, payload::jsonb, $8, $9, occurred_at, $10
+      FROM {_BEGUN} begun
+     CROSS JOIN unnest($4::bigint[], $5::text[], $6::text[], $7::timestamptz[])
+                WITH ORDINALITY AS told (guest_id, name, payload, occurred_at, place)
+""")  # noqa: S608
 
 
 class _Last(msgspec.Struct, frozen=True):
@@ -86,8 +106,8 @@ class _Written(msgspec.Struct, frozen=True):
     sequence: int
 
 
-async def _numbered(tx: Tx, rows: Sequence[tuple[str, int, str | None, str, datetime]]) -> tuple[Any, ...]:
-    """What `WRITE` is given for rows of type, guest, name, payload and instant."""
+async def _numbered(tx: Tx, rows: Sequence[tuple[str, int, str, datetime]]) -> tuple[Any, ...]:
+    """What `WRITE` is given for rows of type, guest, payload and instant."""
     counted = Counter(guest_id for _, guest_id, *_ in rows)
     found = await tx.all(_Last, NUMBER, list(counted), list(counted.values()))
     next_of = {one.guest_id: one.last - counted[one.guest_id] + 1 for one in found}
@@ -95,6 +115,6 @@ async def _numbered(tx: Tx, rows: Sequence[tuple[str, int, str | None, str, date
     for _, guest_id, *_ in rows:
         sequences.append(next_of[guest_id])
         next_of[guest_id] += 1
-    types, guest_ids, names, payloads, instants = columns(rows, 5)
-    told = (types, guest_ids, sequences, names, payloads, instants)
+    types, guest_ids, payloads, instants = columns(rows, 4)
+    told = (types, guest_ids, sequences, payloads, instants)
     return tx.next_ordinal(len(rows)), *told, tx.actor.door, tx.actor.name, tx.recorded_at

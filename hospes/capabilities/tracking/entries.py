@@ -89,9 +89,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     def payload(self, guest_id: int, attributes: dict[str, Any]) -> dict[str, Any]:
         """What is kept in the log, with those of its attributes that may be saved."""
-        told = {"ltv": self.ltv, "context": self.context or None, "device_id": self.device_id}
-        kept = {name: value for name, value in told.items() if value is not None}
-        return {"guest_id": guest_id, "name": self.name, "attributes": attributes, **kept}
+        kept: dict[str, Any] = {"guest_id": guest_id, "name": self.name, "attributes": attributes}
+        if self.ltv is not None:
+            kept["ltv"] = self.ltv
+        if self.context:
+            kept["context"] = self.context
+        if self.device_id is not None:
+            kept["device_id"] = self.device_id
+        return kept
 
 
 def read_user(entry: object, *, block: str, is_merging: bool) -> User:

@@ -27,22 +27,17 @@ class Told(msgspec.Struct, frozen=True):
 # Each look-up has a limit of its own, which fixes the order of the joins: of a workspace newer than
 # the statistics, the planner would believe that reading all of it costs less than a hundred look-ups.
 KNOWN = sql("""
-    SELECT given.value, coalesce(g.merged_into, g.id) AS guest_id, g.merged_into IS NULL AS is_final
-      FROM unnest($2::text[]) AS given (value)
-     CROSS JOIN LATERAL (
+    SELECT g.id
+      FROM unnest($2::text[]) WITH ORDINALITY AS given (value, place)
+      LEFT JOIN LATERAL (
            SELECT guest_id FROM guest_identifiers
             WHERE workspace_id = $1 AND kind = 'user_id' AND value = given.value LIMIT 1
-     ) AS i
-     CROSS JOIN LATERAL (
-           SELECT id, merged_into FROM guests WHERE workspace_id = $1 AND id = i.guest_id LIMIT 1
-     ) AS g
+      ) AS i ON true
+      LEFT JOIN LATERAL (
+           SELECT id FROM guests WHERE workspace_id = $1 AND id = i.guest_id AND merged_into IS NULL LIMIT 1
+      ) AS g ON true
+     ORDER BY given.place
 """)
-
-
-class _Known(msgspec.Struct, frozen=True):
-    value: str
-    guest_id: int
-    is_final: bool
 
 
 async def record(
@@ -91,8 +86,8 @@ async def record(
 async def _known(tx: Tx, told: Sequence[Event]) -> dict[str, int]:
     """The guests of user ids that are known, and stand for themselves."""
     asked = list({one.user.user_id for one in told if one.user.user_id and one.user.is_only_named})
-    found = await tx.all(_Known, KNOWN, asked) if asked else []
-    return {one.value: one.guest_id for one in found if one.is_final}
+    found = await tx.column(KNOWN, asked) if asked else []
+    return {user_id: guest_id for user_id, guest_id in zip(asked, found, strict=True) if guest_id is not None}
 
 
 REMEMBER = sql("""

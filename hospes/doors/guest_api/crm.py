@@ -92,7 +92,7 @@ async def update_guest(tx: Tx, guest_id: int, body: GuestPatch) -> GuestOut:
 async def show_timeline(reader: Reader, guest_id: int, query: TimelineQuery) -> Entries:
     """Guest activity timeline
 
-    Newest first. `sequence` counts the guest's events without gaps.
+    Newest first. `sequence` counts the guest's events without gaps, but for those that somebody tracked.
     """
     family = await guests.family(reader, guest_id)
     return await _entries(reader, events.Filter(family, query.type, None, query.since, query.until), query)
