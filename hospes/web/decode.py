@@ -37,6 +37,7 @@ _PLAIN_BYTES = 256 * 1024
 _ONE_STRING = re.compile(_STRING, re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_NO_BRACKETS_OR_QUOTES = _NO_BRACKETS.replace(b'"', b"")
 _NAMES = re.compile(rb"(" + _STRING + rb")(\s*+:)?|[{}]", re.DOTALL)
 
 _NOT_JSON = re.compile(r"JSON is malformed: (.+) \(byte (\d+)\)")
@@ -87,9 +88,14 @@ class BodyDecoder(Generic[T]):
 
     def _is_plainly_small(self, raw: bytes) -> bool:
         """Whether a body with many containers is neither deep nor large, told without looking at each of them."""
-        bare = _ONE_STRING.sub(b"", raw)
-        brackets = bare.translate(_BRACKETS, _NO_BRACKETS)
-        if brackets.count(b"[") + bare.count(b",") > self._max_members:
+        # Two quotes side by side are a string without brackets; with none left over, all were such.
+        brackets = raw.translate(_BRACKETS, _NO_BRACKETS_OR_QUOTES).replace(b'""', b"")
+        commas = raw.count(b",")
+        if b'"' in brackets or b"\\" in raw or brackets.count(b"[") + commas > self._max_members:
+            bare = _ONE_STRING.sub(b"", raw)
+            brackets = bare.translate(_BRACKETS, _NO_BRACKETS)
+            commas = bare.count(b",")
+        if brackets.count(b"[") + commas > self._max_members:
             return False
         for _ in range(self._max_depth):
             inner = brackets.replace(b"[]", b"")
