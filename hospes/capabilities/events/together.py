@@ -16,12 +16,15 @@ from hospes.capabilities.events.log import TRACKED, Event, Recorded
 
 
 class Tracked(msgspec.Struct, frozen=True):
-    """Something a guest did, as somebody outside told it; `name` is what they call it."""
+    """Something a guest did, as somebody outside told it. `name` is what they call it.
+
+    The payload holds guest and name as well. `occurred_at` is None for the workspace's present.
+    """
 
     guest_id: int
     name: str
     payload: dict[str, Any]
-    occurred_at: datetime
+    occurred_at: datetime | None
 
 
 async def record_tracked(tx: Tx, told: Sequence[Tracked]) -> None:
@@ -31,18 +34,10 @@ async def record_tracked(tx: Tx, told: Sequence[Tracked]) -> None:
     """
     if not told:
         return
-    await tx.run(
-        TRACK,
-        tx.next_ordinal(len(told)),
-        TRACKED,
-        [one.guest_id for one in told],
-        [one.name for one in told],
-        [encode_json(one.payload) for one in told],
-        [one.occurred_at for one in told],
-        tx.actor.door,
-        tx.actor.name,
-        tx.recorded_at,
-    )
+    payloads = encode_json([one.payload for one in told])
+    instants = [one.occurred_at for one in told]
+    who = (tx.actor.door, tx.actor.name)
+    await tx.run(TRACK, tx.next_ordinal(len(told)), TRACKED, payloads, instants, *who, tx.now, tx.recorded_at)
     for reaction in tx.tracked_reactions:
         await reaction(tx, told)
 
@@ -87,12 +82,14 @@ WRITE = sql(f"""
                 WITH ORDINALITY AS told (type, guest_id, sequence, payload, occurred_at, place)
     RETURNING position, sequence
 """)  # noqa: S608 (constants only)
+# One text for all payloads: a driver looks at each element of an array.
 TRACK = sql(f"""
     INSERT INTO events (workspace_id, position, type, guest_id, name, payload, door, actor, occurred_at, recorded_at)
-    SELECT $1, (begun.base << 16) | ($2 + place - 1), $3, guest_id, name, payload::jsonb, $8, $9, occurred_at, $10
+    SELECT $1, (begun.base << 16) | ($2 + place - 1), $3, (payload -> 'guest_id')::bigint, payload ->> 'name',
+           payload, $6, $7, coalesce(occurred_at, $8), $9
       FROM {_BEGUN} begun
-     CROSS JOIN unnest($4::bigint[], $5::text[], $6::text[], $7::timestamptz[])
-                WITH ORDINALITY AS told (guest_id, name, payload, occurred_at, place)
+     CROSS JOIN ROWS FROM (jsonb_array_elements($4::text::jsonb), unnest($5::timestamptz[])) WITH ORDINALITY
+                AS told (payload, occurred_at, place)
 """)  # noqa: S608
 
 

@@ -36,7 +36,7 @@ def checked_attributes(
                 f"Attribute {name} must be a text of at most {_LONGEST_TEXT} characters, a number, true or false.",
                 field=f"attributes.{name}",
             )
-        old = (before or {}).get(name)
+        old = before.get(name) if before else None
         if old is not None and kind(old) != kind(value):
             raise Invalid(f"Attribute {name} was a {kind(old)} first; its type stays.", field=f"attributes.{name}")
     return given

@@ -76,8 +76,9 @@ async def record(
                 guests[user_id] = guest_id
         outcomes.append(Told(guest_id, dropped))
         if place in news:
-            at = event.at or tx.now
-            at = max(at, tx.now) if is_after_user and is_new else at
+            at = event.at
+            if at is not None and is_after_user and is_new:
+                at = max(at, tx.now)
             written.append(events.Tracked(guest_id, event.name, event.payload(guest_id, attributes), at))
     await events.record_tracked(tx, written)
     return outcomes
