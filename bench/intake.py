@@ -61,7 +61,10 @@ async def intake(house: House, options: argparse.Namespace) -> None:
                 ("limit", theirs, singles),
             ):
                 rate, _ = await load(
-                    port, lambda n, made=made: made[n % len(made)], connections=16, seconds=options.seconds
+                    port,
+                    lambda n, made=made: made[n % len(made)],
+                    connections=32 if name == "batches" else 16,
+                    seconds=options.seconds,
                 )
                 figures[name].append(rate * (_BATCH if name == "batches" else 1))
             figures["copied"].append(await _copied(house, brands[0][0], chance))

@@ -18,9 +18,8 @@ import uvloop
 from hospes.capabilities.access import metering  # noqa: F401 (the same modules in memory as the server has)
 from hospes.capabilities.analytics.days import ADD_EVENT
 from hospes.capabilities.bookings import listing, stays
-from hospes.capabilities.events.log import RECORD
-from hospes.capabilities.events.together import NUMBER
-from hospes.capabilities.events.together import WRITE as WRITE_EVENTS
+from hospes.capabilities.events.log import RECORD, TRACKED
+from hospes.capabilities.events.together import TRACK
 from hospes.capabilities.guests.merging import HOLD
 from hospes.capabilities.guests.profile import CREATE, STATE
 from hospes.capabilities.loyalty.ledger import DRAW, SPENDABLE, WRITE
@@ -104,17 +103,15 @@ async def main(fd: int, dsn: str, workspace: int) -> None:
         async with pool.acquire() as connection, connection.transaction():
             now = datetime.now(UTC)
             asked = list({entry["userID"] for entry in entries})
-            known = {row[0]: row[1] for row in await connection.fetch(KNOWN.text, workspace, asked)}
-            guests = [known[entry["userID"]] for entry in entries]
+            known = dict(zip(asked, await connection.fetch(KNOWN.text, workspace, asked), strict=True))
+            guests = [known[entry["userID"]][0] for entry in entries]
             told = [
-                _encode({"guest_id": guest, "name": entry["event_name"], "attributes": entry["attributes"]}).decode()
+                {"guest_id": guest, "name": entry["event_name"], "attributes": entry["attributes"]}
                 for guest, entry in zip(guests, entries, strict=True)
             ]
-            names = [entry["event_name"] for entry in entries]
-            last = await connection.fetch(NUMBER.text, workspace, guests, [1] * len(guests))
             await connection.execute(
-                WRITE_EVENTS.text, workspace, 0, ["event.tracked"] * len(guests), guests, [row[1] for row in last],
-                names, told, [now] * len(guests), "bench", "bench", now,
+                TRACK.text, workspace, 0, TRACKED, _encode(told).decode(), [None] * len(guests), "bench", "bench",
+                now, now,
             )  # fmt: skip
         return _encode({"accepted": len(entries)})
 
