@@ -41,6 +41,7 @@ class Planted:
         self.guest: dict[str, Any] = {}
         self.other: dict[str, Any] = {}
         self.booking_id = 0
+        self.user_id = ""
         self.mac = self.ip = ""
 
     def canary(self) -> str:
@@ -79,7 +80,8 @@ class Planted:
     async def _another_record(self) -> None:
         self.other = await self.api.new_guest(name=self.canary(), email=self.email())
         async with self.api.begin() as tx:
-            known = guests.Changes(identifiers=(("user_id", self.canary()), ("device", self.canary())))
+            self.user_id = self.canary()
+            known = guests.Changes(identifiers=(("user_id", self.user_id), ("device", self.canary())))
             await guests.update(tx, self.guest["id"], known, evidence=self.canary())
             await guests.merge(tx, self.guest["id"], self.other["id"], evidence=self.canary())
 

@@ -1,15 +1,36 @@
 """What is told of a guest after the erasure brings nothing back (case P7)."""
 
+import asyncio
 from datetime import date
 
 import asyncpg
 import pytest
 
-from hospes.capabilities import bookings, guests, messaging, tracking, webhooks
+from hospes.capabilities import bookings, guests, messaging, record, tracking, webhooks
 from hospes.capabilities.calendars import imports, tables
 from hospes.house import chores
 from tests.living import Home, Receiver
 from tests.privacy.planted import Planted
+
+
+def late_event(planted: Planted, **attributes: str) -> tracking.entries.Event:
+    user = tracking.entries.User(user_id=planted.user_id)
+    return tracking.entries.Event(
+        user=user, name="late", attributes=attributes, context={}, ltv=None, device_id=None, at=None, id=None
+    )
+
+
+async def somebody_waits(home: Home) -> None:
+    """Until a lock of our own kind is waited for."""
+    waiting = (
+        "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+        "WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted)"
+    )
+    connection = await asyncpg.connect(home.dsn)
+    async with asyncio.timeout(10):
+        while not await connection.fetchval(waiting):
+            pass
+    await connection.close()
 
 
 @pytest.fixture
@@ -21,18 +42,40 @@ async def erased(planted: Planted) -> Planted:
 
 async def test_a_late_event_does_not_find_the_guest(erased: Planted) -> None:
     """P7"""
-    user_id = next(canary for canary in erased.canaries if canary.endswith("n126q"))
-    user = tracking.entries.User(user_id=user_id)
-    event = tracking.entries.Event(
-        user=user, name="late", attributes={}, context={}, ltv=None, device_id=None, at=None, id=None
-    )
-
     async with erased.api.begin() as tx:
-        await tracking.tracked.record(tx, [event], is_merging=False)
+        await tracking.tracked.record(tx, [late_event(erased)], is_merging=False)
 
     listed = (await erased.api.get("/crm/guests")).json()["items"]
     assert erased.guest["id"] not in [guest["id"] for guest in listed]
     assert [(guest["name"], guest["email"]) for guest in listed] == [(None, None)]
+
+
+async def test_an_event_that_is_being_written_goes_with_the_guest(home: Home, planted: Planted) -> None:
+    """P7"""
+    async with planted.api.begin() as tx:
+        [told] = await tracking.tracked.record(tx, [late_event(planted, said=planted.canary())], is_merging=False)
+        erasing = asyncio.create_task(planted.api.workspace("DELETE", f"/guests/{planted.guest['id']}"))
+        await somebody_waits(home)
+
+    assert told.guest_id == planted.guest["id"]
+    assert (await erasing).status == 204
+    assert await planted.found() == []
+
+
+async def test_an_event_that_comes_while_its_guest_is_erased_is_somebody_elses(home: Home, planted: Planted) -> None:
+    """P7"""
+
+    async def tell() -> int | None:
+        async with planted.api.begin() as tx:
+            [told] = await tracking.tracked.record(tx, [late_event(planted)], is_merging=False)
+        return told.guest_id
+
+    async with planted.api.begin() as tx:
+        await record.erase(tx, planted.guest["id"], evidence="asked for")
+        telling = asyncio.create_task(tell())
+        await somebody_waits(home)
+
+    assert await telling not in (None, planted.guest["id"])
 
 
 async def test_a_delivery_that_is_sent_again_tells_of_nobody(home: Home, erased: Planted, receiver: Receiver) -> None:

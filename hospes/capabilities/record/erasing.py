@@ -19,6 +19,7 @@ from hospes.capabilities import (
     missions,
     segments,
     staff,
+    tracking,
     wallet,
     webhooks,
     wifi,
@@ -32,6 +33,7 @@ async def erase(tx: Tx, guest_id: int, *, evidence: str) -> None:
     `evidence` says who asked for it, in words without anything personal. Raises NotFound for a guest who is
     not there or was erased, Conflict with the reason for one who is held, or whose stay is not over.
     """
+    await tracking.tracked.stop(tx)
     family = await guests.hold(tx, guest_id)
     await _check(tx, family)
     addresses = await guests.personal.addresses(tx, family)

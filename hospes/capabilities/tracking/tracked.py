@@ -24,10 +24,15 @@ class Told(msgspec.Struct, frozen=True):
     refusal: str | None = None
 
 
+# Held together by who writes events of users that are known, and alone by who erases one.
+_WRITING = "hashtextextended('tracking', $1)"
+SHARE = sql(f"SELECT pg_advisory_xact_lock_shared({_WRITING})")
+STOP = sql(f"SELECT pg_advisory_xact_lock({_WRITING})")
 # Each look-up has a limit of its own, which fixes the order of the joins: of a workspace newer than
 # the statistics, the planner would believe that reading all of it costs less than a hundred look-ups.
-KNOWN = sql("""
-    SELECT g.id
+KNOWN = sql(f"""
+    WITH ours AS MATERIALIZED (SELECT pg_try_advisory_xact_lock_shared({_WRITING}) AS is_shared)
+    SELECT CASE WHEN (SELECT is_shared FROM ours) THEN g.id END
       FROM unnest($2::text[]) WITH ORDINALITY AS given (value, place)
       LEFT JOIN LATERAL (
            SELECT guest_id FROM guest_identifiers
@@ -37,7 +42,7 @@ KNOWN = sql("""
            SELECT id FROM guests WHERE workspace_id = $1 AND id = i.guest_id AND merged_into IS NULL LIMIT 1
       ) AS g ON true
      ORDER BY given.place
-""")
+""")  # noqa: S608
 
 
 async def record(
@@ -88,6 +93,10 @@ async def _known(tx: Tx, told: Sequence[Event]) -> dict[str, int]:
     """The guests of user ids that are known, and stand for themselves."""
     asked = list({one.user.user_id for one in told if one.user.user_id and one.user.is_only_named})
     found = await tx.column(KNOWN, asked) if asked else []
+    if None in found:
+        # Somebody new, or somebody is being erased: then they are asked for again once that is over.
+        await tx.value(SHARE)
+        found = await tx.column(KNOWN, asked)
     return {user_id: guest_id for user_id, guest_id in zip(asked, found, strict=True) if guest_id is not None}
 
 
@@ -113,6 +122,14 @@ async def _news(tx: Tx, told: Sequence[Event]) -> set[int]:
             by_id.setdefault(one.id, place)
     fresh = await tx.column(REMEMBER, list(by_id), tx.now) if by_id else []
     return plain | {by_id[id_] for id_ in fresh}
+
+
+async def stop(tx: Tx) -> None:
+    """Write no event of a user who is known until the transaction ends, and wait for those under way.
+
+    Goes before everything else: whoever is waited for may need what the transaction has changed.
+    """
+    await tx.value(STOP)
 
 
 async def sweep(tx: Tx) -> None:
