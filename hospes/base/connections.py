@@ -106,11 +106,13 @@ class Connections:
             # Of one that is gone too, or the pool would warn.
             connection.remove_log_listener(self._hear)
         with suppress(*DRIVER_ERRORS):
-            await self._pool.release(connection)
+            await self._pool.release(connection, timeout=_WAIT_SECONDS)
 
     async def close(self) -> None:
-        """Close all; whoever still has one is waited for."""
+        """Close all; whoever still has one is waited for, 10 seconds, and then cut off."""
         self._is_closing = True
         while self._idle:
             await self._let_go(self._idle.pop())
-        await self._pool.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_WAIT_SECONDS):
+                await self._pool.close()
