@@ -1,6 +1,7 @@
 """The commands."""
 
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import msgspec
@@ -39,7 +40,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Hospes: guest relationships, self-hosted.",
 )
 workspace_app = typer.Typer(no_args_is_help=True, help="Workspaces: the tenants of this server.")
 keys_app = typer.Typer(no_args_is_help=True, help="API keys of a workspace.")
@@ -67,6 +67,21 @@ app.add_typer(segments.app, name="segments")
 app.add_typer(secret_key_commands.app, name="secret-key")
 
 
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"Hospes {version('hospes')}")
+        raise typer.Exit
+
+
+@app.callback()
+def hospes(
+    is_version_asked: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Hospes: guest relationships, self-hosted."""
+
+
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -86,7 +101,7 @@ def serve(
 
 @app.command()
 def worker(data_dir: DataDir = None) -> None:
-    """Deliver webhooks, beside servers on the same PostgreSQL."""
+    """Send webhooks, messages and campaigns and do all other jobs, beside servers on the same PostgreSQL."""
     with told():
         status = serving.work(settings_for(data_dir))
     raise typer.Exit(status)
