@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from hospes.base.db import Tx, columns, encode_json, sql
+from hospes.base.db import Tx, encode_json, sql
 from hospes.capabilities.events.log import TRACKED, Event, Recorded
 
 
@@ -50,14 +50,22 @@ async def record_all(tx: Tx, told: Sequence[tuple[Event, datetime]]) -> None:
     if not told:
         return
     payloads: list[dict[str, Any]] = [msgspec.to_builtins(event) for event, _ in told]
-    rows = [
-        (event.TYPE, event.guest_id, encode_json(payload), at)
-        for (event, at), payload in zip(told, payloads, strict=True)
-    ]
-    found = await tx.all(_Written, WRITE, *await _numbered(tx, rows))
-    places = sorted(found, key=lambda one: one.position)
-    for (event, at), payload, written in zip(told, payloads, places, strict=True):
-        recorded = Recorded(written.position, written.sequence, None, event.TYPE, None, payload, at)
+    guest_ids = [event.guest_id for event, _ in told]
+    sequences = await _numbers(tx, guest_ids)
+    positions = await tx.column(
+        WRITE,
+        tx.next_ordinal(len(told)),
+        [event.TYPE for event, _ in told],
+        guest_ids,
+        sequences,
+        [encode_json(payload) for payload in payloads],
+        [at for _, at in told],
+        tx.actor.door,
+        tx.actor.name,
+        tx.recorded_at,
+    )
+    for (event, at), payload, sequence, position in zip(told, payloads, sequences, sorted(positions), strict=True):
+        recorded = Recorded(position, sequence, None, event.TYPE, None, payload, at)
         for reaction in tx.reactions:
             await reaction(tx, recorded)
 
@@ -80,7 +88,7 @@ WRITE = sql(f"""
       FROM {_BEGUN} begun
      CROSS JOIN unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[])
                 WITH ORDINALITY AS told (type, guest_id, sequence, payload, occurred_at, place)
-    RETURNING position, sequence
+    RETURNING position
 """)  # noqa: S608 (constants only)
 # One text for all payloads: a driver looks at each element of an array.
 TRACK = sql(f"""
@@ -98,20 +106,13 @@ class _Last(msgspec.Struct, frozen=True):
     last: int
 
 
-class _Written(msgspec.Struct, frozen=True):
-    position: int
-    sequence: int
-
-
-async def _numbered(tx: Tx, rows: Sequence[tuple[str, int, str, datetime]]) -> tuple[Any, ...]:
-    """What `WRITE` is given for rows of type, guest, payload and instant."""
-    counted = Counter(guest_id for _, guest_id, *_ in rows)
+async def _numbers(tx: Tx, guest_ids: Sequence[int]) -> list[int]:
+    """The number of each event within its guest, for events of these guests in their order."""
+    counted = Counter(guest_ids)
     found = await tx.all(_Last, NUMBER, list(counted), list(counted.values()))
     next_of = {one.guest_id: one.last - counted[one.guest_id] + 1 for one in found}
-    sequences = []
-    for _, guest_id, *_ in rows:
-        sequences.append(next_of[guest_id])
+    numbers = []
+    for guest_id in guest_ids:
+        numbers.append(next_of[guest_id])
         next_of[guest_id] += 1
-    types, guest_ids, payloads, instants = columns(rows, 4)
-    told = (types, guest_ids, sequences, payloads, instants)
-    return tx.next_ordinal(len(rows)), *told, tx.actor.door, tx.actor.name, tx.recorded_at
+    return numbers
