@@ -55,15 +55,15 @@ async def intake(house: House, options: argparse.Namespace) -> None:
             await load(port, lambda n: singles[n], connections=1, seconds=0.5)
         figures: dict[str, list[float]] = {"batches": [], "copied": [], "singles": [], "limit": []}
         for _ in range(options.rounds):
-            for name, port, made in (
-                ("batches", ours, batches),
-                ("singles", ours, singles),
-                ("limit", theirs, singles),
+            for name, port, made, connections in (
+                ("batches", ours, batches, 32),
+                ("singles", ours, singles, 16),
+                ("limit", theirs, singles, 16),
             ):
                 rate, _ = await load(
                     port,
                     lambda n, made=made: made[n % len(made)],
-                    connections=32 if name == "batches" else 16,
+                    connections=connections,
                     seconds=options.seconds,
                 )
                 figures[name].append(rate * (_BATCH if name == "batches" else 1))
