@@ -22,8 +22,9 @@ from tests.living import Api, Home, Receiver
 # The same examples in every run; new ones where time is no matter.
 hypothesis.settings.register_profile("exact", derandomize=True)
 hypothesis.settings.register_profile("full", derandomize=False)
-hypothesis.settings.load_profile("full" if os.environ.get("HOSPES_TEST_FULL") else "exact")
-if os.environ.get("HOSPES_TEST_FULL"):
+IS_FULL = bool(os.environ.get("HOSPES_TEST_FULL"))
+hypothesis.settings.load_profile("full" if IS_FULL else "exact")
+if IS_FULL:
     os.environ["PYTEST_TIMEOUT"] = "0"  # whoever asks for the full counts has the time
 
 NOON = datetime(2026, 6, 20, 12, 0, tzinfo=UTC)
