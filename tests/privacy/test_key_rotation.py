@@ -125,33 +125,46 @@ async def under(dsn: str, keys: str) -> dict[str, int]:
 
 RESEAL = """
 import asyncio, sys
+import msgspec
 from hospes.base.resealing import reseal
 from hospes.base.secrets import vault_from
 from hospes.base.settings import Settings
 from hospes.house import SEALED, House
+def told(one):
+    def place(*key):
+        print("next", flush=True)
+        sys.stdin.readline()
+        return one.place(*key)
+    return msgspec.structs.replace(one, place=place)
 async def main(dsn, keys):
     house = House(Settings(pool_size=2), dsn, vault_from(keys))
     await house.open()
-    print("ready", flush=True)
-    while True:
-        await reseal(house.database, house.vault, SEALED, most=1)
-        print("round", flush=True)
+    await reseal(house.database, house.vault, [told(one) for one in SEALED], most=1)
 asyncio.run(main(*sys.argv[1:]))
 """
 
 
 async def killed_while_resealing(dsn: str) -> None:
-    """Somebody reseals one value at a time, and is killed a little way on."""
+    """Somebody reseals one value at a time, each when told, and is killed over the eleventh."""
     before = sum((await under(dsn, OLD)).values())
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", RESEAL, dsn, BOTH, stdout=asyncio.subprocess.PIPE, env=os.environ | {}
+        sys.executable,
+        "-c",
+        RESEAL,
+        dsn,
+        BOTH,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {},
     )
+    assert child.stdin is not None
     assert child.stdout is not None
-    assert await child.stdout.readline() == b"ready\n"
-    while sum((await under(dsn, OLD)).values()) > before - 10:
-        assert child.returncode is None
+    for _ in range(11):
+        assert await child.stdout.readline() == b"next\n"
+        child.stdin.write(b"\n")
     child.send_signal(signal.SIGKILL)
     await child.wait()
+    assert 0 < sum((await under(dsn, OLD)).values()) <= before - 10
 
 
 async def test_a_key_is_changed_under_load_and_through_kills(
