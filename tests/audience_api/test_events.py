@@ -7,6 +7,7 @@ import pytest
 
 from hospes.capabilities import events, guests, tracking
 from tests.audience_api.brand import Brand, data, said
+from tests.living import Home
 
 ORDER: dict[str, Any] = {
     "userID": "u-77",
@@ -294,6 +295,51 @@ async def test_who_was_merged_twice_is_one_user_with_the_attributes_of_who_answe
 
     assert found["total"] == 1
     assert await total(brand, event_property=of_lyon) == 3
+
+
+async def guest_of_last_event(brand: Brand) -> int | None:
+    [event] = await events.list_newest(brand.api.reader(), events.Filter(types=["event.tracked"]), limit=1, offset=0)
+    return event.guest_id
+
+
+async def test_an_event_goes_to_who_answers_for_its_user_at_the_time(brand: Brand) -> None:
+    """Also where the process has met the user before."""
+    looked = {"userID": "u-1", "event_name": "Looked"}
+    met = []
+
+    async def track() -> None:
+        await brand.track(looked)
+        met.append(await guest_of_last_event(brand))
+
+    await track()
+    await track()
+    one, other = met[0], (await brand.api.new_guest())["id"]
+    async with brand.api.begin() as tx:
+        merge_id = await guests.merge(tx, other, one, evidence="test")
+    await track()
+    await track()
+    async with brand.api.begin() as tx:
+        await guests.unmerge(tx, merge_id)
+    await track()
+    await track()
+    await brand.post("/api/v1/user/delete", {"userID": "u-1"})
+    await track()
+    await track()
+
+    somebody_new = met[-1]
+    assert met == [one, one, other, other, one, one, somebody_new, somebody_new]
+    assert somebody_new not in (one, other)
+
+
+async def test_a_user_who_was_met_is_known_to_their_own_workspace_alone(brand: Brand, home: Home) -> None:
+    other = await Brand.open(home, await home.new_api())
+    looked = {"userID": "u-1", "event_name": "Looked"}
+    for one in (brand, brand, other, other):
+        assert (await one.track(looked)).status == 200
+
+    ours, theirs = await guest_of_last_event(brand), await guest_of_last_event(other)
+    assert ours != theirs
+    assert (await other.api.get(f"/crm/guests/{theirs}")).status == 200
 
 
 async def test_years_begin_at_the_first_day_that_is_asked_for(shop: Brand) -> None:

@@ -20,6 +20,10 @@ def late_event(planted: Planted, **attributes: str) -> tracking.entries.Event:
     )
 
 
+def met_before(planted: Planted) -> tracking.tracked.Met:
+    return {(planted.api.workspace_id, planted.user_id): planted.guest["id"]}
+
+
 async def somebody_waits(home: Home) -> None:
     """Until a lock of our own kind is waited for."""
     waiting = (
@@ -50,10 +54,13 @@ async def test_a_late_event_does_not_find_the_guest(erased: Planted) -> None:
     assert [(guest["name"], guest["email"]) for guest in listed] == [(None, None)]
 
 
-async def test_an_event_that_is_being_written_goes_with_the_guest(home: Home, planted: Planted) -> None:
+@pytest.mark.parametrize("is_met", [False, True])
+async def test_an_event_that_is_being_written_goes_with_the_guest(home: Home, planted: Planted, is_met: bool) -> None:
     """P7"""
+    met = met_before(planted) if is_met else {}
     async with planted.api.begin() as tx:
-        [told] = await tracking.tracked.record(tx, [late_event(planted, said=planted.canary())], is_merging=False)
+        event = late_event(planted, said=planted.canary())
+        [told] = await tracking.tracked.record(tx, [event], is_merging=False, met=met)
         erasing = asyncio.create_task(planted.api.workspace("DELETE", f"/guests/{planted.guest['id']}"))
         await somebody_waits(home)
 
@@ -62,12 +69,16 @@ async def test_an_event_that_is_being_written_goes_with_the_guest(home: Home, pl
     assert await planted.found() == []
 
 
-async def test_an_event_that_comes_while_its_guest_is_erased_is_somebody_elses(home: Home, planted: Planted) -> None:
+@pytest.mark.parametrize("is_met", [False, True])
+async def test_an_event_that_comes_while_its_guest_is_erased_is_somebody_elses(
+    home: Home, planted: Planted, is_met: bool
+) -> None:
     """P7"""
+    met = met_before(planted) if is_met else {}
 
     async def tell() -> int | None:
         async with planted.api.begin() as tx:
-            [told] = await tracking.tracked.record(tx, [late_event(planted)], is_merging=False)
+            [told] = await tracking.tracked.record(tx, [late_event(planted)], is_merging=False, met=met)
         return told.guest_id
 
     async with planted.api.begin() as tx:
@@ -76,6 +87,7 @@ async def test_an_event_that_comes_while_its_guest_is_erased_is_somebody_elses(h
         await somebody_waits(home)
 
     assert await telling not in (None, planted.guest["id"])
+    assert met == {}
 
 
 async def test_a_delivery_that_is_sent_again_tells_of_nobody(home: Home, erased: Planted, receiver: Receiver) -> None:

@@ -20,6 +20,8 @@ from hospes.capabilities.tracking.tracked import Told
 _MOST = 5000
 # Types of attributes that a process keeps in mind: of so many workspaces, so many of each.
 _WORKSPACES, _NAMES = 1000, 1000
+# Guests that a process keeps in mind: some 20 MB.
+_GUESTS = 100_000
 
 _Line = tuple[int, Actor, bool]
 
@@ -33,6 +35,7 @@ class Intake:
         # As many as there are keys in use.
         self._lines: dict[_Line, Batches[Sequence[Event], list[Told]]] = {}
         self._settled: dict[int, dict[str, str]] = {}
+        self._met: tracked.Met = {}
 
     async def record(self, workspace_id: int, actor: Actor, told: Sequence[Event], *, is_merging: bool) -> list[Told]:
         """As `tracked.record`, together with what others send at this moment. Raises Busy; nothing is written then."""
@@ -49,15 +52,18 @@ class Intake:
         workspace_id, actor, is_merging = line
         now = await self._instant(workspace_id)
         settled = self._settled.get(workspace_id, {}).copy()
-        events = [event for told in asked for event in told]
+        events = [event for one in asked for event in one]
         async with self._database.begin(workspace_id, now=now, actor=actor) as tx:
-            outcomes = iter(await tracked.record(tx, events, is_merging=is_merging, settled=settled))
+            told = await tracked.record(tx, events, is_merging=is_merging, settled=settled, met=self._met)
         self._keep(workspace_id, settled)
-        return [list(islice(outcomes, len(told))) for told in asked]
+        outcomes = iter(told)
+        return [list(islice(outcomes, len(one))) for one in asked]
 
     def _keep(self, workspace_id: int, settled: dict[str, str]) -> None:
-        """A type never changes once it is committed, so nobody has to ask for it again."""
+        """A type never changes once it is committed, so nobody has to ask for it again; both memories are bounded."""
         if len(settled) <= _NAMES:
             self._settled[workspace_id] = settled
         if len(self._settled) > _WORKSPACES:
             self._settled.clear()
+        if len(self._met) > _GUESTS:
+            self._met.clear()

@@ -43,6 +43,17 @@ KNOWN = sql(f"""
       ) AS g ON true
      ORDER BY given.place
 """)  # noqa: S608
+# A user id stays with its guest until the guest is erased, so one who was found before is looked up by guest alone.
+STAND = sql(f"""
+    SELECT pg_try_advisory_xact_lock_shared({_WRITING}) AND count(*) = cardinality($2::bigint[])
+      FROM unnest($2::bigint[]) AS given (id)
+     CROSS JOIN LATERAL (
+           SELECT FROM guests WHERE workspace_id = $1 AND id = given.id AND merged_into IS NULL LIMIT 1
+      ) AS g
+""")  # noqa: S608
+
+# Guests by workspace and user id, as they were found.
+Met = dict[tuple[int, str], int]
 
 
 async def record(
@@ -52,15 +63,17 @@ async def record(
     is_merging: bool,
     is_after_user: bool = False,
     settled: dict[str, str] | None = None,
+    met: Met | None = None,
 ) -> list[Told]:
     """Write events in their order, with users that nobody knew made first; one outcome for each.
 
     `is_after_user`: the event of a user who was made here is not older than the user. Audience API 3.4.
     `settled` are types of attributes, as they were committed; those that are settled here are added.
+    `met` are guests who were found before; those who are found here are added.
     """
     known = await types.settle(tx, "event", (one.attributes for one in told), settled)
     news = await _news(tx, told)
-    guests = await _known(tx, told)
+    guests = await _known(tx, told, {} if met is None else met)
     outcomes: list[Told] = []
     written: list[events.Tracked] = []
     for place, event in enumerate(told):
@@ -89,15 +102,25 @@ async def record(
     return outcomes
 
 
-async def _known(tx: Tx, told: Sequence[Event]) -> dict[str, int]:
+async def _known(tx: Tx, told: Sequence[Event], met: Met) -> dict[str, int]:
     """The guests of user ids that are known, and stand for themselves."""
-    asked = list({one.user.user_id for one in told if one.user.user_id and one.user.is_only_named})
-    found = await tx.column(KNOWN, asked) if asked else []
+    asked = {one.user.user_id for one in told if one.user.user_id and one.user.is_only_named}
+    guests = {user_id: met[key] for user_id in asked if (key := (tx.workspace_id, user_id)) in met}
+    if guests and not await tx.value(STAND, list(guests.values())):
+        # Somebody was merged or erased since, or is being erased.
+        for user_id in guests:
+            met.pop((tx.workspace_id, user_id), None)
+        guests.clear()
+    sought = list(asked - guests.keys())
+    found = await tx.column(KNOWN, sought) if sought else []
     if None in found:
         # Somebody new, or somebody is being erased: then they are asked for again once that is over.
         await tx.value(SHARE)
-        found = await tx.column(KNOWN, asked)
-    return {user_id: guest_id for user_id, guest_id in zip(asked, found, strict=True) if guest_id is not None}
+        found = await tx.column(KNOWN, sought)
+    for user_id, guest_id in zip(sought, found, strict=True):
+        if guest_id is not None:
+            guests[user_id] = met[tx.workspace_id, user_id] = guest_id
+    return guests
 
 
 REMEMBER = sql("""
