@@ -18,7 +18,7 @@ from hospes.house import House
 
 _GRACE_SECONDS = 25
 # How many more objects are made than let go of between two looks for garbage; Python's own number is 700.
-_YOUNG_OBJECTS = 10_000
+_YOUNG_OBJECTS = 50_000
 
 log = structlog.get_logger()
 
