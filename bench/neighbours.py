@@ -17,7 +17,7 @@ from bench.measuring import BASE, ENVIRONMENT, row
 from hospes.capabilities import access, workspaces
 from hospes.house import House
 
-_ROUNDS = 5
+_ROUNDS = 15
 _SECONDS = 1.0
 _LIMIT = 1_200  # a minute
 _TIMES = 10
