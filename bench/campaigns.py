@@ -46,7 +46,9 @@ async def launch(house: House, options: argparse.Namespace) -> None:
     rows = await connection.fetchval(
         "SELECT count(*) FROM messages WHERE workspace_id = $1 AND campaign_id = $2", BIG, campaign_id
     )
-    assert rows == options.guests, rows
+    # Requests may have made some since the seeding.
+    everyone = await connection.fetchval("SELECT count(*) FROM guests WHERE workspace_id = $1", BIG)
+    assert rows == everyone >= options.guests, rows
     row(f"a campaign to {rows:,} guests, launched", took, "s", "<= 60", took <= 60)
     row("memory that the launch takes", grown, "MB", "<= 20", grown <= 20)
     await connection.execute("DELETE FROM messages WHERE workspace_id = $1 AND campaign_id IS NOT NULL", BIG)
