@@ -9,9 +9,7 @@ from hospes.base.errors import Invalid
 
 MOST = 200
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
-_NAMES = "An attribute's name starts with a letter and has at most 64 letters, digits, '_', '.' or '-'."
 _FREE_NAME = 49
-_FREE_NAMES = f"An attribute's name has 1 to {_FREE_NAME} printable characters."
 _LONGEST_TEXT = 1000
 _LONGEST_JSON = 10_000
 _GREATEST = 2**53
@@ -30,8 +28,7 @@ def checked_attributes(
     """
     few_enough(given)
     for name, value in given.items():
-        if not (1 <= len(name) <= _FREE_NAME and name.isprintable() if is_rich else _NAME.fullmatch(name)):
-            raise Invalid(_FREE_NAMES if is_rich else _NAMES, field="attributes")
+        _check_name(name, is_rich=is_rich)
         if value is None:
             continue
         if not (_is_plain(value) or (is_rich and _is_nested(value))):
@@ -39,7 +36,8 @@ def checked_attributes(
                 f"Attribute {name} must be a text of at most {_LONGEST_TEXT} characters, a number, true or false.",
                 field=f"attributes.{name}",
             )
-        if before and (old := before.get(name)) is not None and kind(old) != kind(value):
+        old = before.get(name) if before else None
+        if old is not None and kind(old) != kind(value):
             raise Invalid(f"Attribute {name} was a {kind(old)} first; its type stays.", field=f"attributes.{name}")
     return given
 
@@ -57,6 +55,17 @@ _KINDS = {bool: "boolean", int: "number", float: "number", str: "text", list: "l
 def kind(value: Any) -> str:
     """The type of an attribute's value, in a word."""
     return _KINDS.get(type(value), "object")
+
+
+def _check_name(name: str, *, is_rich: bool) -> None:
+    if is_rich:
+        if not (1 <= len(name) <= _FREE_NAME and name.isprintable()):
+            raise Invalid(f"An attribute's name has 1 to {_FREE_NAME} printable characters.", field="attributes")
+    elif not _NAME.fullmatch(name):
+        raise Invalid(
+            "An attribute's name starts with a letter and has at most 64 letters, digits, '_', '.' or '-'.",
+            field="attributes",
+        )
 
 
 def _is_plain(value: Any) -> bool:

@@ -143,7 +143,7 @@ def read_event(entry: object, *, is_merging: bool, zone: str, now: datetime) -> 
     return Event(
         user=user,
         name=name,
-        attributes=_without_nones(attributes),
+        attributes={key: value for key, value in attributes.items() if value is not None},
         context=_context(told.get("context")),
         ltv=_ltv(told.get("ltv")),
         device_id=_text(told, "deviceID", _LONGEST_DEVICE),
@@ -156,12 +156,6 @@ def _object(value: object, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Invalid(f"{what} must be an object", field=what)
     return value
-
-
-def _without_nones(attributes: dict[str, Any]) -> dict[str, Any]:
-    if None not in attributes.values():
-        return attributes
-    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _text(told: Mapping[str, Any], field: str, longest: int) -> str | None:
@@ -217,7 +211,7 @@ def _opt_in(attributes: dict[str, Any], field: str) -> bool:
 def _check_attributes(attributes: dict[str, Any]) -> None:
     guests.attributes.checked_attributes(attributes, is_rich=True)
     for name, value in attributes.items():
-        if type(value) is str and len(value) > _LONGEST_TEXT:
+        if isinstance(value, str) and len(value) > _LONGEST_TEXT:
             raise Invalid(f"{name} must be a text of at most {_LONGEST_TEXT} characters", field=name)
     gender = attributes.get("gender")
     if gender is not None and gender not in _GENDERS:
