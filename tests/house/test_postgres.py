@@ -9,50 +9,21 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from hospes.base import data_folder, postgres_cluster, postgres_home, processes
+from hospes.base import postgres_cluster, postgres_home, processes
 from hospes.base.errors import Misconfigured
 from hospes.base.postgres import EmbeddedPostgres
 from hospes.base.postgres_home import Account
 from hospes.base.processes import wait_until
+from tests.house.children import beginning, kill, left_in
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
-
-START = """
-import sys
-from pathlib import Path
-from hospes.base import data_folder
-from hospes.base.postgres import EmbeddedPostgres
-folder = data_folder.claim(Path(sys.argv[1]))
-server = EmbeddedPostgres(folder.path)
-server.start()
-print(server.pid, flush=True)
-sys.stdin.read()
-"""
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Not `tmp_path`, which under root nobody else may enter."""
-    made = Path(tempfile.mkdtemp(dir="/tmp"))
-    made.chmod(0o755)
-    yield made / "data"
-    shutil.rmtree(made)
-
-
-@pytest.fixture
-def server(folder: Path) -> Iterator[EmbeddedPostgres]:
-    postgres = EmbeddedPostgres(folder)
-    yield postgres
-    postgres.stop()
 
 
 async def ask(server: EmbeddedPostgres, *statements: str) -> Any:
@@ -63,28 +34,8 @@ async def ask(server: EmbeddedPostgres, *statements: str) -> Any:
         await connection.close()
 
 
-def beginning(folder: Path, **environment: str) -> "subprocess.Popen[bytes]":
-    """A process of its own that claims the folder, starts PostgreSQL and says its pid."""
-    return subprocess.Popen(
-        [sys.executable, "-c", START, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, **environment},
-    )
-
-
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    process.kill()
-    process.communicate()
-
-
 def is_alive(pid: int) -> bool:
     return any(number == pid and "<defunct>" not in command for number, command in processes.commands_from_ps())
-
-
-def left_in(folder: Path) -> list[str]:
-    """Command lines, of whatever user, that name the folder."""
-    return [command for _, command in processes.commands_from_ps() if str(folder) in command]
 
 
 async def test_the_first_start_makes_a_cluster_that_answers(folder: Path, server: EmbeddedPostgres) -> None:
@@ -417,77 +368,6 @@ def test_a_start_can_be_given_up(folder: Path, server: EmbeddedPostgres) -> None
     assert not server.is_running()
     server.stop()
     assert not left_in(folder)
-
-
-def test_a_second_server_on_a_folder_is_refused(folder: Path) -> None:
-    with data_folder.claim(folder):
-        with pytest.raises(Misconfigured) as refusal:
-            data_folder.claim(folder)
-
-        assert refusal.value.message == (
-            f"Another Hospes server (process {os.getpid()}) already uses {folder}. "
-            "Stop it, or choose another folder with --data-dir."
-        )
-    data_folder.claim(folder).release()
-
-
-def test_a_running_postgres_does_not_hold_the_claim(folder: Path, server: EmbeddedPostgres) -> None:
-    with data_folder.claim(folder):
-        server.start()
-
-    data_folder.claim(folder).release()
-
-
-def test_a_claim_ends_with_its_process(folder: Path) -> None:
-    parent = beginning(folder)
-    assert parent.stdout
-    parent.stdout.readline()
-    with pytest.raises(Misconfigured, match=rf"\(process {parent.pid}\)"):
-        data_folder.claim(folder)
-
-    kill(parent)
-
-    data_folder.claim(folder).release()
-    assert wait_until(lambda: not left_in(folder), 10)
-
-
-def test_a_claim_on_a_file_says_so(folder: Path) -> None:
-    folder.write_text("")
-
-    with pytest.raises(Misconfigured, match="not a folder"):
-        data_folder.claim(folder)
-
-
-def test_where_the_kernel_sends_nothing_a_leash_does() -> None:
-    script = """
-import subprocess, sys
-from hospes.base.processes import leash
-sleeper = subprocess.Popen(["sleep", "600"], start_new_session=True)
-leash(sleeper.pid)
-print(sleeper.pid, flush=True)
-sys.stdin.read()
-"""
-    parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert parent.stdout
-    sleeper = f"{int(parent.stdout.readline())} sleep 600"
-    assert sleeper in _listing()
-
-    kill(parent)
-
-    assert wait_until(lambda: sleeper not in _listing(), 10)
-
-
-def test_a_leash_can_be_let_go() -> None:
-    sleeper = subprocess.Popen(["sleep", "600"])
-
-    processes.unleash(processes.leash(sleeper.pid))
-
-    assert sleeper.poll() is None
-    kill(sleeper)
-
-
-def _listing() -> list[str]:
-    return [f"{pid} {command}" for pid, command in processes.commands_from_ps()]
 
 
 async def _busy_backend(server: EmbeddedPostgres) -> int:
