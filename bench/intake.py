@@ -42,8 +42,11 @@ _COLUMNS = (
 
 
 async def intake(house: House, options: argparse.Namespace) -> None:
-    brands = [await _brand(house) for _ in range(_BRANDS)]
-    await _tidied(house)
+    connection = await asyncpg.connect(house.dsn)
+    brands = [await _brand(house, connection) for _ in range(_BRANDS)]
+    # What seeding left behind is not to be vacuumed while events are timed.
+    await connection.execute("VACUUM (ANALYZE) guests, guest_identifiers")
+    await connection.close()
     listening = [bind("127.0.0.1", 0) for _ in range(2)]
     ours, theirs = (sock.getsockname()[1] for sock in listening)
     server = child("hospes.cli.children", "api", str(listening[0].fileno()), fds=(listening[0].fileno(),))
@@ -84,23 +87,14 @@ async def intake(house: House, options: argparse.Namespace) -> None:
             process.wait()
 
 
-async def _brand(house: House) -> tuple[int, str]:
+async def _brand(house: House, connection: asyncpg.Connection) -> tuple[int, str]:
     now = house.clock.now()
     workspace = await workspaces.create(house.database, name="Intake", now=now)
     _, secret = await access.brand_keys.create(house.database, workspace.id, name="Bench", now=now)
     settings = access.brand_keys.Settings(event_limit=10_000)
     await access.brand_keys.set_settings(house.database, workspace.id, settings)
-    connection = await asyncpg.connect(house.dsn)
     await connection.execute(_SEED, workspace.id, USERS)
-    await connection.close()
     return workspace.id, secret
-
-
-async def _tidied(house: House) -> None:
-    """What seeding left behind is not to be vacuumed while events are timed."""
-    connection = await asyncpg.connect(house.dsn)
-    await connection.execute("VACUUM (ANALYZE) guests, guest_identifiers")
-    await connection.close()
 
 
 def _entry(chance: random.Random) -> dict[str, object]:
