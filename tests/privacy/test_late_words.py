@@ -20,8 +20,10 @@ def late_event(planted: Planted, **attributes: str) -> tracking.entries.Event:
     )
 
 
-def met_before(planted: Planted) -> tracking.tracked.Met:
-    return {(planted.api.workspace_id, planted.user_id): planted.guest["id"]}
+@pytest.fixture(params=[False, True], ids=["not met", "met"])
+def met(request: pytest.FixtureRequest, planted: Planted) -> tracking.tracked.Met:
+    """Whom the process has found before: nobody, or the guest."""
+    return {(planted.api.workspace_id, planted.user_id): planted.guest["id"]} if request.param else {}
 
 
 async def somebody_waits(home: Home) -> None:
@@ -54,10 +56,10 @@ async def test_a_late_event_does_not_find_the_guest(erased: Planted) -> None:
     assert [(guest["name"], guest["email"]) for guest in listed] == [(None, None)]
 
 
-@pytest.mark.parametrize("is_met", [False, True])
-async def test_an_event_that_is_being_written_goes_with_the_guest(home: Home, planted: Planted, is_met: bool) -> None:
+async def test_an_event_that_is_being_written_goes_with_the_guest(
+    home: Home, planted: Planted, met: tracking.tracked.Met
+) -> None:
     """P7"""
-    met = met_before(planted) if is_met else {}
     async with planted.api.begin() as tx:
         event = late_event(planted, said=planted.canary())
         [told] = await tracking.tracked.record(tx, [event], is_merging=False, met=met)
@@ -69,12 +71,10 @@ async def test_an_event_that_is_being_written_goes_with_the_guest(home: Home, pl
     assert await planted.found() == []
 
 
-@pytest.mark.parametrize("is_met", [False, True])
 async def test_an_event_that_comes_while_its_guest_is_erased_is_somebody_elses(
-    home: Home, planted: Planted, is_met: bool
+    home: Home, planted: Planted, met: tracking.tracked.Met
 ) -> None:
     """P7"""
-    met = met_before(planted) if is_met else {}
 
     async def tell() -> int | None:
         async with planted.api.begin() as tx:
