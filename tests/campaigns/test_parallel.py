@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import os
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -14,6 +13,7 @@ from hospes.capabilities import campaigns, guests
 from tests.campaigns.planning import broadcast, new_guest, rows, state
 from tests.campaigns.test_life import launched
 from tests.campaigns.test_rules import set_rules
+from tests.conftest import IS_FULL
 from tests.living import Api, Home
 from tests.messaging.mailing import Post, sending_campaigns
 
@@ -137,7 +137,7 @@ ANSWERS = [
     {"sms": False},
 ]
 OUTCOMES = {None: "no_consent", True: "delivered", False: "unsubscribed"}
-LONGEST = 4 if os.environ.get("HOSPES_TEST_FULL") else 2
+LONGEST = 4 if IS_FULL else 2
 
 
 def newest_answers(history: tuple[dict[str, bool], ...]) -> dict[str, bool | None]:

@@ -13,10 +13,11 @@ import msgspec
 from aiosmtpd.controller import Controller
 
 from hospes.cli.supervisor import bind
+from tests.conftest import IS_FULL
 from tests.crash.test_kill import call, children, until
 from tests.live import COMMAND, Live, live_server
 
-GUESTS = 100_000 if os.environ.get("HOSPES_TEST_FULL") else 400
+GUESTS = 100_000 if IS_FULL else 400
 # What a worker has in hand when it dies, at most.
 IN_HAND = 50
 

@@ -1,7 +1,6 @@
 """Case D45: the database's disk answers writing with errors."""
 
 import asyncio
-import os
 import shutil
 import signal
 import subprocess
@@ -11,12 +10,13 @@ from uuid import uuid4
 
 import pytest
 
+from tests.conftest import IS_FULL
 from tests.crash.replicas import pair
 from tests.crash.test_cases_replication import send
 from tests.crash.test_kill import until
 from tests.live import live_server
 
-ROUNDS = 20 if os.environ.get("HOSPES_TEST_FULL") else 2
+ROUNDS = 20 if IS_FULL else 2
 
 # While the file is there that the environment names, writing and making it last fail as on a disk that dies.
 FAULTS = r"""

@@ -1,19 +1,19 @@
 """Cases D38 to D40: Patroni decides who takes writes, and primaries die, change places, or lose etcd."""
 
 import asyncio
-import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from uuid import uuid4
 
+from tests.conftest import IS_FULL
 from tests.crash.patroni import PATIENCE_SECONDS, Cluster, cluster
 from tests.crash.test_cases_replication import sent
 from tests.crash.test_kill import until
 from tests.live import Live, live_server
 
-ROUNDS = 30 if os.environ.get("HOSPES_TEST_FULL") else 2
+ROUNDS = 30 if IS_FULL else 2
 BACK_SECONDS = 30
 WRITERS = 4
 

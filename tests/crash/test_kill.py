@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.conftest import IS_FULL
 from tests.live import Live, live_server
 
 # As often as the cases D29 and D30 say, when there is time for it.
-ROUNDS = 400 if os.environ.get("HOSPES_TEST_FULL") else 6
+ROUNDS = 400 if IS_FULL else 6
 
 
 class Receiver:

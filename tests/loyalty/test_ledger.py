@@ -1,7 +1,6 @@
 """Points: spent oldest first, gone at their instant, never negative, undone exactly and once."""
 
 import asyncio
-import os
 from decimal import Decimal
 from typing import Any
 
@@ -12,9 +11,10 @@ from hospes.base.errors import Conflict, Exhausted, Invalid, NotFound
 from hospes.capabilities import guests, loyalty
 from hospes.capabilities.loyalty.lots import Lot, oldest_first
 from hospes.house import chores
+from tests.conftest import IS_FULL
 from tests.living import Api, Home
 
-ROUNDS = 1000 if os.environ.get("HOSPES_TEST_FULL") else 3
+ROUNDS = 1000 if IS_FULL else 3
 
 
 async def program(api: Api, **more: Any) -> None:

@@ -1,20 +1,19 @@
 """Cases O96 to O104: which app calls, and how it shows that."""
 
 import base64
-import os
 import statistics
 import time
 from urllib.parse import quote
 
 import pytest
 
+from tests.conftest import IS_FULL
 from tests.living import Answer, Api, Home
 from tests.oauth.acting import VERIFIER, App, Person, new_app, new_peer, new_person
 
-FULL = bool(os.environ.get("HOSPES_TEST_FULL"))
-TRIES = 5_000 if FULL else 60
-TIMER = time.perf_counter if FULL else time.process_time
-APART = 1.05 if FULL else 1.25
+TRIES = 5_000 if IS_FULL else 60
+TIMER = time.perf_counter if IS_FULL else time.process_time
+APART = 1.05 if IS_FULL else 1.25
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Cases O66 to O85: a code becomes tokens once, for who asked for it."""
 
 import asyncio
-import os
 import re
 from typing import Any
 from urllib.parse import urlencode
@@ -11,6 +10,7 @@ import pytest
 
 from hospes.base import ids
 from hospes.capabilities import oauth, staff
+from tests.conftest import IS_FULL
 from tests.living import Answer, Api, Home, ask
 from tests.oauth.acting import (
     CALLBACK,
@@ -24,8 +24,8 @@ from tests.oauth.acting import (
     new_person,
 )
 
-ROUNDS = 200 if os.environ.get("HOSPES_TEST_FULL") else 4
-IDS = 1_000_000 if os.environ.get("HOSPES_TEST_FULL") else 20_000
+ROUNDS = 200 if IS_FULL else 4
+IDS = 1_000_000 if IS_FULL else 20_000
 
 
 @pytest.fixture

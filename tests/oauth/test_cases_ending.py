@@ -1,7 +1,6 @@
 """Cases O113 to O122: giving tokens back, asking about them, metadata, and what lies in the database."""
 
 import io
-import os
 import re
 from typing import Any
 
@@ -11,6 +10,7 @@ import structlog
 
 from hospes.base import logs
 from hospes.capabilities import oauth
+from tests.conftest import IS_FULL
 from tests.living import Answer, Api, Home, ask
 from tests.oauth.acting import (
     ISSUER,
@@ -26,7 +26,7 @@ from tests.oauth.acting import (
     new_person,
 )
 
-FLOWS = 1_000 if os.environ.get("HOSPES_TEST_FULL") else 5
+FLOWS = 1_000 if IS_FULL else 5
 SERVER = "/.well-known/oauth-authorization-server/public-api"
 PROTECTED = "/.well-known/oauth-protected-resource/public/v1"
 DEAD = b'{"active":false}'

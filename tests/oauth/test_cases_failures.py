@@ -19,11 +19,12 @@ from hospes.base import ids
 from hospes.base.settings import Settings
 from hospes.capabilities import oauth
 from hospes.house import House
+from tests.conftest import IS_FULL
 from tests.living import ACTOR, Answer, Api, Home
 from tests.oauth.acting import CHALLENGE, VERIFIER, App, Person, new_app, new_person
 from tests.oauth.cutting import Cutter
 
-KILLS = 100 if os.environ.get("HOSPES_TEST_FULL") else 6
+KILLS = 100 if IS_FULL else 6
 MOST_STATEMENTS = 40
 BOTH = pytest.mark.parametrize("is_done_first", [False, True], ids=["not done", "done, answer lost"])
 

@@ -1,7 +1,6 @@
 """Cases O86 to O94: tokens are renewed, one pair after the other, until something ends them."""
 
 import asyncio
-import os
 import random
 from typing import Any
 
@@ -11,10 +10,11 @@ import pytest
 from hospes.capabilities import oauth, staff
 from hospes.capabilities.staff import audit
 from hospes.house import chores
+from tests.conftest import IS_FULL
 from tests.living import Answer, Api, Home
 from tests.oauth.acting import ALL, App, Person, field, new_app, new_person
 
-INTERLEAVINGS = 1_000 if os.environ.get("HOSPES_TEST_FULL") else 12
+INTERLEAVINGS = 1_000 if IS_FULL else 12
 
 
 @pytest.fixture

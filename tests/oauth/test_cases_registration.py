@@ -1,7 +1,6 @@
 """Cases O1 to O24: what may be registered."""
 
 import json
-import os
 from typing import Any
 
 import asyncpg
@@ -10,10 +9,11 @@ import pytest
 from hospes.base.secrets import digest
 from hospes.capabilities import oauth
 from hospes.house import chores
+from tests.conftest import IS_FULL
 from tests.living import Answer, Api, Home, Receiver, ask
 from tests.oauth.acting import App, metadata, new_app, new_peer, new_person, page, register
 
-UNUSED = 100_000 if os.environ.get("HOSPES_TEST_FULL") else 2_000
+UNUSED = 100_000 if IS_FULL else 2_000
 
 BAD_URIS = {
     "O1": ["https://example.com/cb#x", "https://example.com/cb#"],

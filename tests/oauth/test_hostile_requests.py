@@ -1,13 +1,13 @@
 """Whatever is sent to staff's pages and to OAuth's endpoints, the answer is no error of the server."""
 
-import os
 import random
 from urllib.parse import quote, urlencode
 
+from tests.conftest import IS_FULL
 from tests.living import Api, Home, ask
 from tests.oauth.acting import App, Person, field, new_app, new_peer, new_person
 
-ROUNDS = 20_000 if os.environ.get("HOSPES_TEST_FULL") else 600
+ROUNDS = 20_000 if IS_FULL else 600
 PATHS = [
     "/staff",
     "/staff/sign-in",

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import zipfile
 from pathlib import Path
@@ -12,11 +11,12 @@ import pytest
 
 from hospes.base.settings import Settings
 from hospes.capabilities import guests
+from tests.conftest import IS_FULL
 from tests.live import COMMAND
 from tests.living import SECRET_KEY, Api, Home
 
 # P11 asks for 100,000; a fraction of them shows the same unless all cases are asked for.
-MANY = 100_000 if os.environ.get("HOSPES_TEST_FULL") else 300
+MANY = 100_000 if IS_FULL else 300
 
 
 class Shell:

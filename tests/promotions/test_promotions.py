@@ -1,7 +1,6 @@
 """Promotions: granted and redeemed within their limits, exactly, whoever asks at once."""
 
 import asyncio
-import os
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,9 +10,10 @@ import pytest
 
 from hospes.base.errors import Conflict, Invalid, NotFound
 from hospes.capabilities import guests, places, promotions
+from tests.conftest import IS_FULL
 from tests.living import ACTOR, Api, Home, Receiver
 
-AT_ONCE = 200 if os.environ.get("HOSPES_TEST_FULL") else 60
+AT_ONCE = 200 if IS_FULL else 60
 
 
 async def offer(api: Api, *, is_active: bool = True, **terms: Any) -> int:

@@ -1,7 +1,6 @@
 """Random rules over a small random world: plain Python, SQL and kept members agree, whatever happens in what order."""
 
 import asyncio
-import os
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +12,11 @@ from hospes.base.errors import HospesError
 from hospes.capabilities import guests, loyalty, promotions, properties, segments
 from hospes.capabilities.events import Event, PropertyEvent, record
 from hospes.capabilities.segments import checking
-from tests.conftest import NOON
+from tests.conftest import IS_FULL, NOON
 from tests.living import Api, Home
 from tests.segments.plain import World
 from tests.segments.world import all_of, members_of
 
-FULL = bool(os.environ.get("HOSPES_TEST_FULL"))
 NAME_IT = Statement("UPDATE events SET name = $2 WHERE workspace_id = $1 AND position = $3")
 BOOK = Statement("""
     INSERT INTO bookings (workspace_id, property_id, guest_id, channel, status, arrival_on, departure_on,
@@ -462,7 +460,7 @@ async def explained(api: Api, made: dict[int, Any]) -> None:
 async def test_python_sql_and_kept_members_agree_whatever_happens(home: Home) -> None:
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=200 if FULL else 12, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=200 if IS_FULL else 12, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.tuples(RULES, st.lists(ACTIONS, min_size=5, max_size=9)), min_size=3, max_size=4))
     def whatever(plan: Any) -> None:
         asyncio.run_coroutine_threadsafe(live(home, plan), loop).result(120)

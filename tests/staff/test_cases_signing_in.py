@@ -1,6 +1,5 @@
 """Cases O53 and O57 to O61: signing in, the session, and ways out."""
 
-import os
 import statistics
 import time
 from urllib.parse import quote
@@ -14,13 +13,14 @@ from hospes.base.settings import Settings
 from hospes.capabilities import staff
 from hospes.capabilities.staff import audit
 from hospes.house import House
+from tests.conftest import IS_FULL
 from tests.living import Answer, Api, Home
 from tests.oauth.acting import PASSWORD, Browser, Person, field, new_person, page
 
-TRIES = 2_000 if os.environ.get("HOSPES_TEST_FULL") else 12
+TRIES = 2_000 if IS_FULL else 12
 # Seconds as a clock on the wall sees them, in a full run; else the work of the processor, which no neighbour disturbs.
-TIMER = time.perf_counter if os.environ.get("HOSPES_TEST_FULL") else time.process_time
-APART = 1.05 if os.environ.get("HOSPES_TEST_FULL") else 1.2
+TIMER = time.perf_counter if IS_FULL else time.process_time
+APART = 1.05 if IS_FULL else 1.2
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Cases A19, A27, A30, A39, D14 and D33: what callers and the network do to a house that stands."""
 
 import asyncio
-import os
 import re
 import socket
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from hospes.capabilities import loyalty, messaging, promotions
 from hospes.doors import guest_api, workspace_api
 from hospes.web.openapi import document
+from tests.conftest import IS_FULL
 from tests.guest_api.test_walls import their_own
 from tests.live import live_server
 from tests.living import Answer, Api, Home, Receiver
@@ -225,7 +225,7 @@ async def test_backends_that_are_killed_are_503_at_worst_and_a_key_tells_what_be
         return made
 
     callers = [asyncio.create_task(keep_creating()) for _ in range(6)]
-    for _ in range(500 if os.environ.get("HOSPES_TEST_FULL") else 100):
+    for _ in range(500 if IS_FULL else 100):
         before = len(answers)
         await admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
